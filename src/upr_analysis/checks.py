@@ -1,0 +1,125 @@
+"""Everything that can be wrong with a run's inputs, found at once and before anything runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from upr_analysis.codebook import Codebook, read_codebook
+from upr_analysis.exports import Export, read_export
+from upr_analysis.parameters import (
+    Parameters,
+    export_files,
+    parameter_cell_problems,
+    read_parameters,
+)
+from upr_analysis.pipeline import notebooks
+from upr_analysis.problems import InputError, did_you_mean
+from upr_analysis.questionnaire import Questionnaire, read_questionnaire
+from upr_analysis.recommendations import Report, read_report
+from upr_analysis.responses import type_responses
+from upr_analysis.workspace import place_corrections
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Inputs in which nothing was found wrong."""
+
+    parameters: Parameters
+    rows: int
+
+
+def check(path: Path, assignments: tuple[str, ...], root: Path) -> Checked:
+    """Check parameters, notebooks, questionnaire, codebook, report and export of a run.
+
+    Raises one InputError with every problem found in them.
+    """
+    problems: list[str] = []
+    parameters = _tried(problems, read_parameters, path, assignments)
+    problems += parameter_cell_problems(notebooks(root))
+    if parameters is None:
+        raise InputError(problems)
+    folder = root / "data" / parameters.consultation
+    if not folder.is_dir():
+        known = [one.name for one in (root / "data").iterdir() if one.is_dir()]
+        hint = did_you_mean(parameters.consultation, known)
+        raise InputError(
+            [*problems, f"data/{parameters.consultation} is not there: correct "
+             f"'consultation'{hint}"]
+        )  # fmt: skip
+    questionnaire = _tried(problems, read_questionnaire, folder)
+    codebook = _tried(problems, read_codebook, folder)
+    report = _tried(problems, read_report, folder)
+    _tried(problems, place_corrections, folder)
+    if questionnaire is not None:
+        problems += _parameter_problems(parameters, questionnaire)
+    if codebook is not None:
+        problems += _report_problems(report, codebook)
+    rows = 0
+    if questionnaire is not None:
+        export = _tried(problems, _read, parameters, root, questionnaire)
+        if export is not None:
+            rows = export.rows
+            _tried(problems, type_responses, export, questionnaire, parameters.seed)
+        if codebook is not None:
+            problems += _imported_code_problems(questionnaire, codebook)
+    if problems:
+        raise InputError(problems)
+    return Checked(parameters, rows)
+
+
+def _read(parameters: Parameters, root: Path, questionnaire: Questionnaire) -> Export:
+    return read_export(export_files(parameters, root), questionnaire)
+
+
+def _tried(problems: list[str], read, *arguments):  # type: ignore[no-untyped-def]
+    """Return what `read` gives; note its problems and return None where the input is wrong."""
+    try:
+        return read(*arguments)
+    except InputError as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _parameter_problems(parameters: Parameters, questionnaire: Questionnaire) -> list[str]:
+    problems = []
+    for name in parameters.group_by:
+        try:
+            questionnaire.grouping(name)
+        except InputError as error:
+            problems.append(f"group_by: {error}")
+    if questionnaire.source != "public_record" and parameters.minimum_cell < 3:
+        problems.append(
+            f"minimum_cell is {parameters.minimum_cell}, but below 3 single people show: set 3 or "
+            "more (fewer only where the questionnaire's source is public_record)."
+        )
+    return problems
+
+
+def _report_problems(report: Report | None, codebook: Codebook) -> list[str]:
+    if report is None:
+        return []
+    codes = set(codebook.theme_of)
+    themes = {theme.name for theme in codebook.themes}
+    unknown = [
+        f"report.yml: recommendation {one.number} names the code {code!r}, which is not in the "
+        f"codebook{did_you_mean(code, codes)}"
+        for one in report.recommendations
+        for code in one.codes
+        if code not in codes
+    ]
+    return unknown + [
+        f"report.yml: recommendation {one.number} names the theme {one.theme!r}, which is not in "
+        f"the codebook{did_you_mean(one.theme, themes)}"
+        for one in report.recommendations
+        if one.theme not in themes
+    ]
+
+
+def _imported_code_problems(questionnaire: Questionnaire, codebook: Codebook) -> list[str]:
+    codes = set(codebook.theme_of)
+    return [
+        f"questionnaire.yml: {question.name} has the code {choice.name!r}, which is not in the "
+        f"codebook{did_you_mean(choice.name, codes)}"
+        for question in questionnaire.with_role("codes")
+        for choice in questionnaire.options(question)
+        if choice.name not in codes
+    ]

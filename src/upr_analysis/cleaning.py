@@ -1,0 +1,169 @@
+"""Who is left: test entries, empty and partial responses, duplicates, each by a stated rule.
+
+Nobody is removed in silence: every rule yields a count for the respondent flow and a line a
+respondent for the cleaning log, by pseudonym and rule, never by what was answered.
+"""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from rapidfuzz import fuzz, process
+
+from upr_analysis.places import groups_of, resolve
+from upr_analysis.questionnaire import Grouping, Questionnaire
+from upr_analysis.responses import fold_label
+
+TEST_WORDS: Final = frozenset({"test", "testing", "essai", "prueba", "asdf", "test test", "xxx"})
+SHORTEST_COMPARED: Final = 100  # characters of open answers below which nothing is a near duplicate
+MOST_COMPARED: Final = 5_000  # respondents above which near duplicates are not looked for
+REMOVALS: Final = ("test entry", "empty", "partial", "exact duplicate", "near duplicate")
+
+
+def find_removals(
+    respondents: pd.DataFrame,
+    open_responses: pd.DataFrame,
+    free_texts: pd.DataFrame,
+    minimum_answers: int,
+    deduplicate: bool,
+    near_duplicate: int,
+) -> pd.Series:
+    """Return why each respondent is removed (n,), indexed like `respondents`; missing if kept.
+
+    The rules in order: *test entry* (every open answer is a word for a test), *empty* (nothing
+    answered), *partial* (fewer than `minimum_answers` questions answered), *exact duplicate* (equal
+    answers throughout), *near duplicate* (equal single choices and open answers of 100 characters
+    or more whose similarity is at least `near_duplicate` percent). Of duplicates the first sent is
+    kept.
+    """
+    order = respondents
+    if "submitted" in respondents:
+        order = respondents.sort_values("submitted", kind="stable")
+    words = _joined(open_responses, order["respondent"])
+    free = _joined(free_texts, order["respondent"])
+    answered = _answers_counted(order)
+    why = pd.Series(pd.NA, index=order.index, dtype="string")
+    why[(_is_test(open_responses, order["respondent"])).to_numpy()] = "test entry"
+    why[why.isna() & (answered == 0)] = "empty"
+    why[why.isna() & (answered < minimum_answers)] = "partial"
+    if deduplicate:
+        closed = order[_answer_columns(order)].astype("string").fillna("")
+        everything = closed.assign(words=words.to_numpy(), free=free.to_numpy())
+        left = everything[why.isna()]
+        why[left.index[left.duplicated()]] = "exact duplicate"
+        texts = words.set_axis(order.index)[why.isna()]
+        if len(texts) <= MOST_COMPARED:
+            why[_near_duplicates(texts, near_duplicate)] = "near duplicate"
+    return why.reindex(respondents.index)
+
+
+def keep(
+    table: pd.DataFrame, why: pd.Series, respondents: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return the rows of a table that belong to respondents who are kept.
+
+    `why` is find_removals' of `respondents`, which is the table itself where it is not given.
+    """
+    everyone = table if respondents is None else respondents
+    kept = everyone["respondent"][why.isna()]
+    return table[table["respondent"].isin(kept)].reset_index(drop=True)
+
+
+def _answer_columns(respondents: pd.DataFrame) -> list[str]:
+    return [str(name) for name in respondents if f"{name}_state" in respondents]
+
+
+def _answers_counted(respondents: pd.DataFrame) -> pd.Series:
+    states = [column for column in respondents if str(column).endswith("_state")]
+    return (respondents[states] == "answered").sum(axis=1)
+
+
+def _joined(texts: pd.DataFrame, respondents: pd.Series) -> pd.Series:
+    """Return each respondent's words, in the order of the questions, as one text (n,)."""
+    said = texts[texts["text"] != ""].groupby("respondent")["text"].agg(" ".join)
+    return respondents.map(said).fillna("").astype("str")
+
+
+def _is_test(open_responses: pd.DataFrame, respondents: pd.Series) -> pd.Series:
+    said = open_responses[open_responses["text"] != ""]
+    tests = said["text"].map(lambda text: fold_label(text).strip(".!") in TEST_WORDS)
+    return respondents.map(tests.groupby(said["respondent"]).all()).fillna(False).astype(bool)
+
+
+def _near_duplicates(texts: pd.Series, similarity: int) -> pd.Index:
+    """Return the index of each text that an earlier one is similar to."""
+    long = texts[texts.str.len() >= SHORTEST_COMPARED]
+    if len(long) < 2:
+        return long.index[:0]
+    scores = process.cdist(
+        long.tolist(), long.tolist(), scorer=fuzz.ratio, score_cutoff=similarity, dtype=np.uint8
+    )
+    earlier = np.tril(scores, k=-1) > 0
+    return long.index[np.asarray(earlier.any(axis=1))]
+
+
+def respondent_flow(received: int, why: pd.Series) -> pd.DataFrame:
+    """Return the flow from received to kept: columns step and respondents (in = out + reasons)."""
+    removed = [(reason, int((why == reason).sum())) for reason in REMOVALS]
+    kept = int(why.isna().sum())
+    if received != kept + sum(count for _, count in removed):
+        raise AssertionError("respondents received are not those kept and those removed")
+    rows = [("received", received), *removed, ("kept", kept)]
+    return pd.DataFrame(rows, columns=["step", "respondents"])
+
+
+def cleaning_log(respondents: pd.DataFrame, why: pd.Series) -> pd.DataFrame:
+    """Return one row a removed respondent: respondent and rule."""
+    removed = why.notna()
+    return pd.DataFrame({"respondent": respondents["respondent"], "rule": why})[removed]
+
+
+def find_places(
+    free_texts: pd.DataFrame, questionnaire: Questionnaire, corrections: dict[str, list[str]]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Resolve the country questions' answers.
+
+    Returns the places (respondent, question, place) and what was not understood (question, text,
+    respondents): a list for the researcher, never a guess.
+    """
+    questions = [question.name for question in questionnaire.with_role("country")]
+    said = free_texts[free_texts["question"].isin(questions)]
+    found = {
+        text: resolve(text, tuple(questionnaire.languages), corrections)
+        for text in said["text"].unique()
+    }
+    places = said.assign(place=said["text"].map(lambda text: list(found[text].places)))
+    unknown = said.assign(piece=said["text"].map(lambda text: list(found[text].unknown)))
+    places = places.explode("place").dropna(subset="place")[["respondent", "question", "place"]]
+    unknown = unknown.explode("piece").dropna(subset="piece")
+    listed = unknown.groupby(["question", "piece"], as_index=False).agg(
+        respondents=("respondent", "nunique")
+    )
+    return places.reset_index(drop=True), listed
+
+
+def memberships(
+    respondents: pd.DataFrame, places: pd.DataFrame, groupings: tuple[Grouping, ...]
+) -> pd.DataFrame:
+    """Return who is in which group: columns respondent, grouping, group; never joined onto people.
+
+    A respondent may be in several groups of one grouping (countries in two regions), in none where
+    nothing was answered, and is counted once in any total of people.
+    """
+    parts = []
+    for grouping in groupings:
+        group_of = {value: group.name for group in grouping.groups for value in group.of}
+        if grouping.scheme == "option":
+            values = respondents[["respondent"]].assign(value=respondents[grouping.by])
+        else:
+            own = places[places["question"] == grouping.by]
+            schemes = {code: groups_of(code, grouping.scheme) for code in own["place"].unique()}
+            values = own.assign(value=own["place"].map(schemes)).explode("value")
+        values = values.assign(group=values["value"].map(group_of)).dropna(subset="group")
+        parts.append(
+            values[["respondent", "group"]].drop_duplicates().assign(grouping=grouping.name)
+        )
+    columns = ["respondent", "grouping", "group"]
+    if not parts:
+        return pd.DataFrame({column: pd.Series(dtype="str") for column in columns})
+    return pd.concat(parts, ignore_index=True)[columns].astype("str")

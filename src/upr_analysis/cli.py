@@ -1,0 +1,158 @@
+"""The command `upr`. Heavy modules are imported where they are used, so that help is quick."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from upr_analysis import __version__
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Reproducible analysis of a stakeholder consultation, from export to appendix.",
+)
+
+
+def _parameter_names() -> list[str]:
+    from upr_analysis.parameters import Parameters
+
+    return [f"{name}=" for name in Parameters.model_fields]
+
+
+ParamsFile = Annotated[
+    Path, typer.Argument(metavar="PARAMS.yml", help="The run's parameters.", show_default=False)
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Set a parameter for this run; may be repeated. `upr parameters` lists them.",
+        autocompletion=_parameter_names,
+        show_default=False,
+    ),
+]
+Outputs = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Where runs and the store are kept. [default: outputs]",
+        show_default=False,
+    ),
+]  # fmt: skip
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"upr_analysis {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+@app.command()
+def run(
+    params: ParamsFile,
+    assignments: Assignments = None,
+    outputs: Outputs = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace a run of this name with other parameters.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the path of the appendix only.")
+    ] = False,
+) -> None:
+    """Run the steps that changed, export the appendix and pass it through the gate.
+
+    Prints a line a step (run or reused), then the path of the appendix.
+    """
+    from upr_analysis.checks import check
+    from upr_analysis.parameters import project_root
+    from upr_analysis.pipeline import run as run_steps
+    from upr_analysis.progress import Terminal
+
+    root = _root(params, project_root)
+    checked = check(params, tuple(assignments or ()), root)
+    with Terminal(quiet) as progress:
+        finished = run_steps(checked.parameters, root, outputs or root / "outputs", progress,
+                             replace)  # fmt: skip
+    if finished.refusals:
+        lines = "\n".join(finished.refusals[:20])
+        more = len(finished.refusals) - 20
+        _fail(
+            f"Not published: the gate refuses {len(finished.refusals)} places, and the run has no "
+            f"public folder.\n{lines}" + (f"\nand {more} more" if more > 0 else ""), 1
+        )  # fmt: skip
+    typer.echo(finished.index.resolve())
+
+
+@app.command()
+def check(params: ParamsFile, assignments: Assignments = None) -> None:
+    """Name every problem in parameters, questionnaire, codebook and export; run nothing."""
+    from upr_analysis.checks import check as check_inputs
+    from upr_analysis.parameters import project_root
+
+    checked = check_inputs(params, tuple(assignments or ()), _root(params, project_root))
+    typer.echo(f"{params}: nothing wrong; {checked.rows} responses can be typed.")
+
+
+@app.command()
+def parameters() -> None:
+    """List every parameter: its default and its meaning."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from upr_analysis.parameters import Parameters, meaning
+
+    table = Table("parameter", "default", "meaning", box=None, pad_edge=False)
+    for name, one in Parameters.model_fields.items():
+        table.add_row(name, str(one.default), meaning(name))
+    Console().print(table)
+
+
+def _root(params: Path, find: Callable[[Path], Path]) -> Path:
+    """Return the project of the params file, or of the current folder where that is elsewhere."""
+    from upr_analysis.problems import InputError
+
+    if not params.is_file():
+        raise InputError(f"{params} is not there: check the path and its spelling.")
+    try:
+        return find(params.parent)
+    except InputError:
+        return find(Path.cwd())
+
+
+def _fail(message: str, status: int) -> Any:
+    typer.echo(message, err=True)
+    raise typer.Exit(status)
+
+
+def main() -> None:
+    """Run the command; a user's mistake is a message and exit 2, never a traceback."""
+    from upr_analysis.problems import InputError
+
+    try:
+        app()
+    except InputError as error:
+        typer.echo("\n".join(error.problems), err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("Interrupted; what was done is kept, and the next start goes on from it.",
+                   err=True)  # fmt: skip
+        sys.exit(130)
+    except Exception as error:
+        from upr_analysis.pipeline import StepFailed
+
+        if not isinstance(error, StepFailed):
+            raise
+        typer.echo(str(error), err=True)
+        sys.exit(1)

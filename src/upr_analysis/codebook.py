@@ -1,0 +1,93 @@
+"""The qualitative codebook: themes, their codes, and the words by which a code is recognised.
+
+A pattern is one or more words; `*` at a word's end lets it go on (`participat*`). Patterns stand
+under their language, and a response is searched with those of the language that it is in.
+"""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from upr_analysis.documents import Label, Strict, read_model
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Source = Literal["survey", "dialogue", "both", "unstated"]
+PATTERN = re.compile(r"\w[\w'’\-]*\*?(?: \w[\w'’\-]*\*?)*")
+
+
+class Code(Strict):
+    """One code of a theme ("theme code" on screen)."""
+
+    name: Name
+    label: Label
+    definition: str = Field(min_length=1)
+    include: str = ""
+    exclude: str = ""
+    example: str = ""
+    source: Source = "unstated"
+    patterns: dict[str, tuple[str, ...]] = {}  # language -> patterns
+
+    @model_validator(mode="after")
+    def _patterns_can_match(self) -> "Code":
+        bad = [
+            f"code {self.name}, {language}: the pattern {pattern!r} is not words with an "
+            "optional * at a word's end"
+            for language, patterns in self.patterns.items()
+            for pattern in patterns
+            if not PATTERN.fullmatch(pattern)
+        ]
+        if bad:
+            raise ValueError("; ".join(bad) + ".")
+        return self
+
+
+class Theme(Strict):
+    """A theme: what several codes have in common."""
+
+    name: Name
+    label: Label
+    definition: str = Field(min_length=1)
+    source: Source = "unstated"
+    sensitive: bool = False  # shown overall only, never crossed, never quoted
+    codes: tuple[Code, ...] = Field(min_length=1)
+
+
+class Codebook(Strict):
+    """All themes of a consultation and the ways of saying that there is nothing to say."""
+
+    title: Label
+    themes: tuple[Theme, ...] = Field(min_length=1)
+    nothing_to_say: dict[str, tuple[str, ...]] = {}  # language -> whole answers
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """Every code, in the order of the themes."""
+        return tuple(code for theme in self.themes for code in theme.codes)
+
+    @property
+    def theme_of(self) -> dict[str, Theme]:
+        """The theme of each code's name."""
+        return {code.name: theme for theme in self.themes for code in theme.codes}
+
+    @property
+    def version(self) -> str:
+        """The first 12 hex digits of the content's SHA-256: codings name it."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> "Codebook":
+        names = [code.name for code in self.codes] + [theme.name for theme in self.themes]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"two codes or themes are called {', '.join(repeated)}: rename one.")
+        return self
+
+
+def read_codebook(folder: Path) -> Codebook:
+    """Read `codebook.yml` of a consultation's folder; InputError with all problems."""
+    return read_model(folder / "codebook.yml", Codebook)

@@ -1,0 +1,272 @@
+"""Counting people: any question, theme or code, overall and by group, each with its base.
+
+Closed answers are integer codes or bit masks, so that a table is a few `bincount`s whatever the
+number of respondents. Percentages are of respondents; a respondent counts once in any total.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from upr_analysis.codebook import Codebook
+from upr_analysis.estimates import NOT_STATED, estimate_id, estimates_frame
+from upr_analysis.inference import Association, association, benjamini_hochberg, wilson_interval
+from upr_analysis.questionnaire import Questionnaire
+from upr_analysis.recommendations import Report
+from upr_analysis.suppression import Rules
+
+THEMES: Final = "themes"
+CODES: Final = "codes"
+RECOMMENDATIONS: Final = "recommendations"
+
+
+@dataclass(frozen=True)
+class Items:
+    """What can be counted about one question: `values` (n,) hold it for n respondents.
+
+    Exclusive items are codes, -1 where not answered; others a bit an item. `answered` (n,) says who
+    is in the base. Items that are not `crossed` are counted overall only.
+    """
+
+    question: str
+    names: tuple[str, ...]
+    exclusive: bool
+    values: np.ndarray
+    answered: np.ndarray
+    crossed: bool = True
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Who is in which group: `people` (m,) are positions of respondents, `codes` (m,) their group.
+
+    m exceeds the number of respondents where some are in several groups.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    people: np.ndarray
+    codes: np.ndarray
+    overlapping: bool
+
+
+def question_items(respondents: pd.DataFrame, questionnaire: Questionnaire, name: str) -> Items:
+    """Return the countable items of a closed question."""
+    question = questionnaire.question(name)
+    names = tuple(choice.name for choice in questionnaire.options(question))
+    answered = np.asarray(respondents[f"{name}_state"] == "answered")
+    exclusive = question.kind == "select_one"
+    column = respondents[name]
+    values = column.cat.codes.to_numpy() if exclusive else column.to_numpy()
+    return Items(name, names, exclusive, values.astype(np.int64), answered)
+
+
+def coded_items(
+    respondents: pd.DataFrame,
+    open_responses: pd.DataFrame,
+    codings: pd.DataFrame,
+    question: str,
+    codes_of: Mapping[str, Collection[str]],
+    crossed: bool = True,
+) -> Items:
+    """Return what open answers raised as items; the base is who answered any open question.
+
+    `codes_of` maps each item (a theme, a code, a recommendation) to its codes. A respondent who
+    raised several of them, or one in several answers, counts once.
+    """
+    place = pd.Series(np.arange(len(respondents)), index=respondents["respondent"])
+    raised = codings[["respondent", "code"]].drop_duplicates()
+    values = np.zeros(len(respondents), dtype=np.int64)
+    for bit, codes in enumerate(codes_of.values()):
+        people = raised["respondent"][raised["code"].isin(codes)].unique()
+        values[place[people].to_numpy()] |= np.int64(1) << bit
+    spoke = open_responses["respondent"][open_responses["state"] == "answered"].unique()
+    answered = np.asarray(respondents["respondent"].isin(spoke))
+    return Items(question, tuple(codes_of), False, values, answered, crossed)
+
+
+def everything_coded(
+    respondents: pd.DataFrame,
+    open_responses: pd.DataFrame,
+    codings: pd.DataFrame,
+    codebook: Codebook,
+    report: Report | None,
+    codes_crossed: bool,
+) -> list[Items]:
+    """Return themes, codes and recommendations as items; recommendations are totals only."""
+    tables = (respondents, open_responses, codings)
+    themes = {theme.name: [code.name for code in theme.codes] for theme in codebook.themes}
+    codes = {code.name: [code.name] for code in codebook.codes}
+    items = [
+        coded_items(*tables, THEMES, themes),
+        coded_items(*tables, CODES, codes, codes_crossed),
+    ]
+    if report and report.recommendations:
+        own = {one.number: one.codes for one in report.recommendations}
+        items.append(coded_items(*tables, RECOMMENDATIONS, own, False))
+    return items
+
+
+def respondent_groups(
+    respondents: pd.DataFrame, memberships: pd.DataFrame, questionnaire: Questionnaire, name: str
+) -> Groups:
+    """Return a grouping's members, and those in no group as `not_stated` where there are any."""
+    names = [group.name for group in questionnaire.grouping(name).groups]
+    place = pd.Series(np.arange(len(respondents)), index=respondents["respondent"])
+    own = memberships[
+        (memberships["grouping"] == name) & memberships["respondent"].isin(place.index)
+    ]
+    people = place[own["respondent"]].to_numpy()
+    codes = own["group"].map({group: code for code, group in enumerate(names)}).to_numpy()
+    nowhere = np.setdiff1d(place.to_numpy(), people)
+    if len(nowhere):
+        people = np.concatenate([people, nowhere])
+        codes = np.concatenate([codes, np.full(len(nowhere), len(names))])
+        names = [*names, NOT_STATED]
+    overlapping = len(people) > len(respondents)
+    return Groups(name, tuple(names), people, codes.astype(np.int64), overlapping)
+
+
+def grouped(
+    respondents: pd.DataFrame,
+    memberships: pd.DataFrame,
+    questionnaire: Questionnaire,
+    group_by: Iterable[str],
+) -> list[Groups]:
+    """Return the members of each grouping."""
+    return [respondent_groups(respondents, memberships, questionnaire, name) for name in group_by]
+
+
+def tally(items: Items, groups: Groups | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Count respondents: returns (groups, items) counts and (groups,) bases of those who answered.
+
+    Without groups there is one row, everyone.
+    """
+    if groups is None:
+        people = np.flatnonzero(items.answered)
+        codes, size = np.zeros(len(people), dtype=np.int64), 1
+    else:
+        inside = items.answered[groups.people]
+        people, codes, size = groups.people[inside], groups.codes[inside], len(groups.names)
+    values, width = items.values[people], len(items.names)
+    if items.exclusive:
+        flat = np.bincount(codes * width + values, minlength=size * width)
+        counts = flat.reshape(size, width)
+    else:
+        columns = [
+            np.bincount(codes[(values >> bit) & 1 == 1], minlength=size) for bit in range(width)
+        ]
+        counts = np.stack(columns, axis=1) if columns else np.zeros((size, 0), dtype=np.int64)
+    return counts, np.bincount(codes, minlength=size)
+
+
+def share_rows(items: Items, groups: Groups | None, source: str) -> Iterator[dict[str, object]]:
+    """Yield one row of estimates for each item and group: n, base, percent, Wilson interval."""
+    counts, bases = tally(items, groups)
+    by = groups.name if groups else ""
+    for place, group in enumerate(groups.names if groups else ("",)):
+        for item, count in zip(items.names, counts[place], strict=True):
+            base = int(bases[place])
+            low, high = wilson_interval(count, base) if base else (None, None)
+            yield {
+                "id": estimate_id(items.question, item, by, group),
+                "table": estimate_id(items.question, group_by=by),
+                "measure": "share",
+                "question": items.question,
+                "item": item,
+                "group_by": by,
+                "group": group,
+                "base_kind": "answered",
+                "n": int(count),
+                "base": base,
+                "value": 100 * int(count) / base if base else None,
+                "low": low,
+                "high": high,
+                "method": "Wilson" if base else "",
+                "source": source,
+            }
+
+
+def association_rows(
+    items: Items, groups: Groups, source: str, seed: int, resamples: int
+) -> Iterator[dict[str, object]]:
+    """Yield the test and the effect of a table of people; none for select-all or overlapping."""
+    if not items.exclusive or groups.overlapping:
+        return
+    counts, bases = tally(items, groups)
+    stated = [place for place, name in enumerate(groups.names) if name != NOT_STATED]
+    found: Association = association(counts[stated], seed, resamples)
+    row = {
+        "table": estimate_id(items.question, group_by=groups.name),
+        "question": items.question,
+        "group_by": groups.name,
+        "base_kind": "answered",
+        "base": int(bases[stated].sum()),
+        "method": found.method if not found.reason else f"undefined: {found.reason}",
+        "source": source,
+    }
+    table = str(row["table"])
+    yield row | {
+        "id": f"{table}.test", "measure": "test", "value": found.statistic, "p": found.p
+    }  # fmt: skip
+    yield row | {
+        "id": f"{table}.effect", "measure": "effect", "value": found.v,
+        "method": "bias-corrected Cramér's V" if not found.reason else row["method"],
+    }  # fmt: skip
+
+
+def count_everything(
+    items: Iterable[Items], groups: Iterable[Groups], source: str, seed: int, resamples: int
+) -> pd.DataFrame:
+    """Return all estimates, nothing withheld: each question overall and by each grouping."""
+    rows: list[dict[str, object]] = []
+    groups = list(groups)
+    for one in items:
+        rows += share_rows(one, None, source)
+        for grouping in groups if one.crossed else ():
+            rows += share_rows(one, grouping, source)
+            rows += association_rows(one, grouping, source, seed, resamples)
+    return estimates_frame(rows)
+
+
+def adjust_tests(estimates: pd.DataFrame) -> pd.DataFrame:
+    """Return the estimates with p adjusted (Benjamini-Hochberg) over the tests that are shown."""
+    adjusted = estimates.copy()
+    p_values = adjusted["p"].to_numpy(dtype=float, na_value=np.nan)
+    adjusted["p_adjusted"] = pd.array(benjamini_hochberg(p_values), dtype="Float64")
+    return adjusted
+
+
+def protection_rules(
+    questionnaire: Questionnaire,
+    codebook: Codebook,
+    groups: Iterable[Groups],
+    **limits: int,
+) -> Rules:
+    """Return the rules of suppression for a consultation: structure from it, limits as given."""
+    sensitive = {
+        (question.name, "") for question in questionnaire.survey if question.role == "sensitive"
+    }
+    sensitive |= {
+        (question.name, choice.name)
+        for question in questionnaire.closed_questions
+        for choice in questionnaire.options(question)
+        if choice.sensitive
+    }
+    sensitive |= {(THEMES, theme.name) for theme in codebook.themes if theme.sensitive}
+    sensitive |= {
+        (CODES, code.name) for theme in codebook.themes if theme.sensitive for code in theme.codes
+    }
+    return Rules(
+        **limits,
+        exclusive=frozenset(
+            question.name
+            for question in questionnaire.closed_questions
+            if question.kind == "select_one"
+        ),
+        overlapping=frozenset(grouping.name for grouping in groups if grouping.overlapping),
+        sensitive=frozenset(sensitive),
+    )

@@ -1,0 +1,73 @@
+"""YAML 1.2 documents of a consultation, read once and checked against a strict model.
+
+YAML 1.2, so that `NO` is Norway and `12:30` a time of day; a repeated key is an error.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from upr_analysis.problems import InputError, from_validation
+
+
+class Strict(BaseModel):
+    """A model that knows every name it may hold and does not change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+Label = dict[str, str]  # language tag -> text
+
+
+def read_yaml(path: Path) -> Any:
+    """Read one YAML 1.2 document.
+
+    Raises InputError naming the file and the line where it is missing, not UTF-8 or not YAML.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} is not there: check the path and its spelling.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8.") from error
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Parse YAML 1.2 text into plain dicts, lists and scalars; `where` names it in errors."""
+    parser = YAML(typ="safe", pure=True)
+    try:
+        return parser.load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f" line {mark.line + 1}" if mark else ""
+        raise InputError(f"{where}{line}: not valid YAML: {error.problem}.") from error
+    except YAMLError as error:
+        raise InputError(f"{where}: not valid YAML.") from error
+
+
+def read_model(path: Path, model: type[Model]) -> Model:
+    """Read a YAML document into a model; InputError holds every problem found."""
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no mapping of names to values.")
+    return as_model(content, model, str(path))
+
+
+def as_model(content: dict[str, Any], model: type[Model], where: str) -> Model:
+    """Check plain content against a model; `where` names it in the InputError."""
+    try:
+        # by way of JSON: a strict model takes a list for a tuple and a date's text only from there
+        return model.model_validate_json(json.dumps(content, default=str))
+    except ValidationError as error:
+        raise InputError(from_validation(where, error, model.model_fields)) from error
+
+
+def label(labels: Label, language: str) -> str:
+    """Return the label in `language`, else in English, else in whichever language there is."""
+    return labels.get(language) or labels.get("en") or next(iter(labels.values()))

@@ -1,0 +1,255 @@
+"""Survey tools' files: from bytes to the text of each question's answers, nothing interpreted yet.
+
+Two layouts are known: `csv` (one header row; a select-all question in one column, its options
+joined) and `surveymonkey` (two header rows; a select-all question spread over one column an
+option).
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+from charset_normalizer import from_bytes
+
+from upr_analysis.documents import label
+from upr_analysis.problems import InputError, did_you_mean
+from upr_analysis.questionnaire import Question, Questionnaire
+
+# The columns that SurveyMonkey puts before the questions: personal data is kept only as a list of
+# strings to be found in open answers, the rest is dropped.
+SURVEYMONKEY_PERSONAL: Final = ("IP Address", "Email Address", "First Name", "Last Name")
+SURVEYMONKEY_IGNORED: Final = ("Collector ID", "Start Date", "End Date", "Custom Data 1")
+SURVEYMONKEY_ANSWER: Final = ("Response", "Open-Ended Response", "")
+BYTE_ORDER_MARKS: Final = {
+    b"\xef\xbb\xbf": "utf-8-sig",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+
+
+@dataclass(frozen=True)
+class Export:
+    """An export bound to its questionnaire, every cell still text, blank where nothing stands.
+
+    `answers` maps a question to its column (n,), `ticks` a select-all question spread over columns
+    to its option columns (n, options), `others` a question to the words behind "other".
+    `personal` are the tool's own columns that identify people. `digest` is the SHA-256 of the
+    files' bytes in order.
+    """
+
+    rows: int
+    first_row: int  # row of the file that holds the first answer, for messages
+    answers: dict[str, pd.Series] = field(default_factory=dict)
+    ticks: dict[str, pd.DataFrame] = field(default_factory=dict)
+    others: dict[str, pd.Series] = field(default_factory=dict)
+    personal: tuple[pd.Series, ...] = ()
+    digest: str = ""
+
+
+def read_export(files: Sequence[Path], questionnaire: Questionnaire) -> Export:
+    """Read the export's files, one after the other, and bind their columns to the questions.
+
+    InputError names every file, column or row that does not fit.
+    """
+    header_rows = 2 if questionnaire.format == "surveymonkey" else 1
+    digest, bodies = hashlib.sha256(), []
+    headers: list[tuple[str, ...]] = []
+    for path in files:
+        content = path.read_bytes()
+        digest.update(content)
+        table = _table(path, content, questionnaire.encoding)
+        if len(table) <= header_rows:
+            what = "is empty" if table.empty else "holds a header and no answers"
+            raise InputError(f"{path.name} {what}: export the responses again.")
+        top = table.iloc[:header_rows]
+        found = [tuple(_plain(cell) for cell in top[column]) for column in table.columns]
+        if headers and found != headers:
+            raise InputError(
+                f"{path.name} has other columns than {files[0].name}: one export, one header."
+            )
+        headers = found
+        bodies.append(table.iloc[header_rows:])
+    body = pd.concat(bodies, ignore_index=True) if len(bodies) > 1 else bodies[0]
+    body = body.reset_index(drop=True)
+    bind = _bind_surveymonkey if questionnaire.format == "surveymonkey" else _bind_csv
+    return bind(files[0].name, headers, body, questionnaire, digest.hexdigest())
+
+
+def _table(path: Path, content: bytes, encoding: str) -> pd.DataFrame:
+    """Read every cell as text; ragged rows and undecodable bytes are errors with their place."""
+    if not content.strip():
+        return pd.DataFrame()
+    marked = [name for mark, name in BYTE_ORDER_MARKS.items() if content.startswith(mark)]
+    encoding = marked[0] if marked else encoding
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        guess = from_bytes(content).best()
+        likely = f"; it looks like {guess.encoding}" if guess else ""
+        raise InputError(
+            f"{path.name} is not {encoding} (byte {error.start}){likely}: set 'encoding' in "
+            "questionnaire.yml."
+        ) from error
+    except LookupError as error:
+        raise InputError(f"questionnaire.yml: no encoding is called {encoding!r}.") from error
+    if "\0" in text:
+        raise InputError(f"{path.name} holds NUL bytes: is it a csv file?")
+    # Not pandas' reader, which fills a row that was cut off with blanks and says nothing.
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    except csv.Error as error:
+        raise InputError(f"{path.name} is not a csv table ({error}): export it again.") from error
+    if not rows:
+        return pd.DataFrame()
+    width = len(rows[0])
+    for number, row in enumerate(rows, 1):
+        if len(row) != width:
+            raise InputError(
+                f"{path.name}: row {number} has {len(row)} cells, and the header {width}: is the "
+                "file cut off, or a comma not quoted?"
+            )
+    return pd.DataFrame(rows, dtype="str")
+
+
+def _plain(text: str) -> str:
+    """Return a header with its white space made single and no-break spaces plain."""
+    return " ".join(text.split())
+
+
+def _headers_of(question: Questionnaire, item: Question) -> list[str]:
+    language = question.export_language
+    return [_plain(item.column or item.label_as_asked or label(item.label, language))]
+
+
+def _bind_csv(
+    file: str,
+    headers: list[tuple[str, ...]],
+    body: pd.DataFrame,
+    questionnaire: Questionnaire,
+    digest: str,
+) -> Export:
+    names = [header[0] for header in headers]
+    answers, bound, problems = {}, set[int](), []
+    for question in questionnaire.survey:
+        header = _headers_of(questionnaire, question)[0]
+        places = [place for place, name in enumerate(names) if name == header]
+        if question.occurrence == "coalesce" and places:
+            columns = [body.iloc[:, place] for place in places]
+            answers[question.name] = _coalesce(columns)
+        elif isinstance(question.occurrence, int) and len(places) >= question.occurrence:
+            places = [places[question.occurrence - 1]]
+            answers[question.name] = body.iloc[:, places[0]]
+        elif not question.optional_column:
+            problems.append(_missing(file, question, header, names))
+        bound |= set(places)
+    problems += _unknown(
+        file, [(n, names[n]) for n in range(len(names)) if n not in bound], questionnaire
+    )
+    if problems:
+        raise InputError(problems)
+    return Export(len(body), 2, answers=answers, digest=digest)
+
+
+def _coalesce(columns: list[pd.Series]) -> pd.Series:
+    """Return the first non-blank cell of each row."""
+    merged = columns[0]
+    for column in columns[1:]:
+        merged = merged.where(merged.str.strip() != "", column)
+    return merged
+
+
+def _bind_surveymonkey(
+    file: str,
+    headers: list[tuple[str, ...]],
+    body: pd.DataFrame,
+    questionnaire: Questionnaire,
+    digest: str,
+) -> Export:
+    above, blocks = "", dict[str, list[tuple[int, str]]]()
+    for place, (top, below) in enumerate(headers):
+        above = top or above
+        blocks.setdefault(above, []).append((place, below))
+    export = Export(len(body), 3, digest=digest)
+    bound, problems = set[str](), []
+    for question in questionnaire.survey:
+        wanted, _, part = _headers_of(questionnaire, question)[0].partition(" > ")
+        if wanted in blocks:
+            bound.add(wanted)
+            block = [(place, "") for place, below in blocks[wanted] if below == part]
+            problems += _bind_block(
+                file, question, block if part else blocks[wanted], body, questionnaire, export
+            )
+        elif not question.optional_column:
+            problems.append(_missing(file, question, wanted, list(blocks)))
+    known = {*bound, *SURVEYMONKEY_IGNORED, *SURVEYMONKEY_PERSONAL}
+    left = [(block[0][0], top) for top, block in blocks.items() if top not in known]
+    problems += _unknown(file, left, questionnaire)
+    if problems:
+        raise InputError(problems)
+    personal = [body.iloc[:, blocks[top][0][0]] for top in SURVEYMONKEY_PERSONAL if top in blocks]
+    return replace(export, personal=tuple(personal))
+
+
+def _bind_block(
+    file: str,
+    question: Question,
+    block: list[tuple[int, str]],
+    body: pd.DataFrame,
+    questionnaire: Questionnaire,
+    export: Export,
+) -> list[str]:
+    """Bind the columns under one question's header into `export`; return what does not fit."""
+    choices = questionnaire.options(question)
+    options = {
+        _plain(text): choice.name
+        for choice in choices
+        for text in (*choice.label.values(), choice.label_as_asked or "", *choice.also)
+    }
+    has_other = any(choice.role == "other" for choice in choices)
+    several = question.kind == "select_multiple"
+    spread, problems = {}, []
+    for place, below in block:
+        column = body.iloc[:, place]
+        if several and below in options:
+            spread[options[below]] = column
+        elif below in SURVEYMONKEY_ANSWER and not several:
+            export.answers[question.name] = column
+        elif has_other:
+            export.others[question.name] = column
+        else:
+            problems.append(
+                f"{file}: column {place + 1} ({_short(below)!r}) is no option of {question.name}: "
+                f"declare it in questionnaire.yml{did_you_mean(below, options)}"
+            )
+    if several:
+        export.ticks[question.name] = pd.DataFrame(spread, index=body.index)
+    elif question.name not in export.answers:
+        problems.append(f"{file} has no 'Response' column under the question {question.name}.")
+    return problems
+
+
+def _missing(file: str, question: Question, header: str, names: list[str]) -> str:
+    return (
+        f"{file} has no column {_short(header)!r} for {question.name}: correct 'column' in "
+        f"questionnaire.yml{did_you_mean(header, [name for name in names if name])}"
+    )
+
+
+def _unknown(file: str, columns: list[tuple[int, str]], questionnaire: Questionnaire) -> list[str]:
+    known = [_headers_of(questionnaire, question)[0] for question in questionnaire.survey]
+    ignored = {_plain(header) for header in questionnaire.ignored}
+    return [
+        f"{file}: column {place + 1} ({_short(header)!r}) is no question of questionnaire.yml: "
+        f"declare it, or list it under 'ignored'{did_you_mean(header, known)}"
+        for place, header in columns
+        if header not in ignored
+    ]
+
+
+def _short(header: str) -> str:
+    return header if len(header) <= 60 else header[:57] + "..."

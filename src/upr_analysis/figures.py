@@ -1,0 +1,239 @@
+"""Figures drawn from published estimates only, so that no figure can show what a table withholds.
+
+Each has its alternative text made from the same numbers. Titles stand in the caption, not in the
+image; colours are Okabe and Ito's, and nothing is told by colour alone.
+"""
+
+import io
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+
+from upr_analysis.estimates import NOT_STATED
+from upr_analysis.exhibits import Figure
+from upr_analysis.labels import Labels
+from upr_analysis.tables import cross_table, overall_table, shares
+from upr_analysis.words import say
+
+OKABE_ITO: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+MARKERS: Final = ("o", "s", "D", "^", "v", "P")
+WIDTH: Final = 6.5  # inches, the width at which it is printed
+LABEL_WIDTH: Final = 34  # characters before a label is wrapped
+LEGEND_WIDTH: Final = 70  # characters of a legend's labels side by side
+MOST_DRAWN: Final = 15  # items in one figure; the table has them all
+STYLE: Final[Any] = {
+    "svg.fonttype": "path",
+    "svg.hashsalt": "upr_analysis",
+    "text.parse_math": False,  # a `$` typed by someone is a dollar
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.grid": True,
+    "axes.grid.axis": "x",
+    "grid.color": "#d9d9d9",
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn figure as files: svg and png, with alternative text and caption."""
+
+    name: str
+    svg: bytes
+    png: bytes
+    figure: Figure
+
+
+def draw_everything(
+    estimates: pd.DataFrame,
+    group_by: Sequence[str],
+    by_group: Sequence[str],
+    labels: Labels,
+    invented: bool,
+) -> list[Picture]:
+    """Draw every question overall, and by each grouping the themes and the `by_group` questions.
+
+    With no `by_group`, all that are crossed. What nothing is published of is not drawn.
+    """
+    rows = estimates[(estimates["measure"] == "share") & (estimates["group_by"] == "")]
+    drawn = []
+    for question in dict.fromkeys(rows["question"]):
+        if question == "recommendations":
+            continue
+        drawn.append(draw_shares(estimates, question, labels, invented))
+        if question == "themes" or not by_group or question in by_group:
+            drawn += [
+                draw_by_group(estimates, question, grouping, labels, invented)
+                for grouping in group_by
+            ]
+    return [picture for picture in drawn if picture is not None]
+
+
+def draw_shares(
+    estimates: pd.DataFrame, question: str, labels: Labels, invented: bool
+) -> Picture | None:
+    """Draw each item's share among all who answered as a dot with its Wilson interval.
+
+    None where nothing of the question is published.
+    """
+    rows = shares(estimates, question).dropna(subset="n")
+    if rows.empty:
+        return None
+    ordered = any(one.name == question and one.ordered for one in labels.questionnaire.survey)
+    if not ordered:
+        rows = rows.sort_values("value", ascending=False, kind="stable").head(MOST_DRAWN)
+    names = [labels.item(question, item) for item in rows["item"]]
+    with mpl.rc_context(STYLE):
+        drawing, axes = plt.subplots(figsize=(WIDTH, _height(names, 1)), layout="constrained")
+        plot_shares(axes, rows, names, labels)
+        _finish(drawing, axes, labels, invented)
+        svg, png = _files(drawing)
+    base = int(rows["base"].iloc[0])
+    alt = say(
+        "figure.alt_shares",
+        labels.language,
+        question=labels.question(question),
+        base=labels.number(base),
+        highest=names[int(rows["value"].to_numpy().argmax())],
+        high=labels.percent(rows["value"].max(), base),
+        lowest=names[int(rows["value"].to_numpy().argmin())],
+        low=labels.percent(rows["value"].min(), base),
+    )
+    caption = say(
+        "figure.caption_shares",
+        labels.language,
+        question=labels.question(question),
+        base=labels.number(base),
+    )
+    figure = Figure(svg, alt, caption, data=overall_table(estimates, question, labels))
+    return Picture(f"05_{question}", svg, png, figure)
+
+
+def draw_by_group(
+    estimates: pd.DataFrame, question: str, group_by: str, labels: Labels, invented: bool
+) -> Picture | None:
+    """Draw each item's share in every group as dots on one line an item, with Wilson intervals.
+
+    None where no cell of the table is published.
+    """
+    rows = shares(estimates, question, group_by).dropna(subset="n")
+    rows = rows[rows["group"] != NOT_STATED]
+    if rows.empty:
+        return None
+    totals = shares(estimates, question).set_index("item")["value"]
+    items = sorted(dict.fromkeys(rows["item"]), key=lambda item: -totals.fillna(0)[item])
+    items = items[:MOST_DRAWN]
+    rows = rows[rows["item"].isin(items)]
+    groups = list(dict.fromkeys(rows["group"]))
+    names = [labels.item(question, item) for item in items]
+    with mpl.rc_context(STYLE):
+        height = _height(names, len(groups)) + 0.16 * len(groups)
+        drawing, axes = plt.subplots(figsize=(WIDTH, height), layout="constrained")
+        plot_by_group(axes, rows, items, groups, labels, group_by)
+        axes.set_yticks(range(len(names)), [_wrapped(name) for name in names])
+        _finish(drawing, axes, labels, invented)
+        svg, png = _files(drawing)
+    ranked = rows.sort_values("value", kind="stable")
+    top, bottom = ranked.iloc[-1], ranked.iloc[0]
+    alt = say(
+        "figure.alt_by_group",
+        labels.language,
+        question=labels.question(question),
+        grouping=labels.grouping(group_by),
+        groups=len(groups),
+        highest=f"{labels.item(question, top['item'])}, {labels.group(group_by, top['group'])}",
+        high=labels.percent(top["value"], int(top["base"])),
+        lowest=f"{labels.item(question, bottom['item'])}, "
+        f"{labels.group(group_by, bottom['group'])}",
+        low=labels.percent(bottom["value"], int(bottom["base"])),
+    )
+    caption = say(
+        "figure.caption_by_group",
+        labels.language,
+        question=labels.question(question),
+        grouping=labels.grouping(group_by),
+    )
+    figure = Figure(svg, alt, caption, data=cross_table(estimates, question, group_by, labels))
+    return Picture(f"05_{question}_{group_by}", svg, png, figure)
+
+
+def plot_shares(axes: Axes, rows: pd.DataFrame, names: Sequence[str], labels: Labels) -> Axes:
+    """Draw shares (percent) with intervals, one row an item from the top; returns the axes."""
+    places = range(len(rows))
+    axes.hlines(places, rows["low"], rows["high"], color=OKABE_ITO[0], linewidth=2, alpha=0.45)
+    sns.scatterplot(
+        x=rows["value"].to_numpy(dtype=float), y=list(places), color=OKABE_ITO[0], s=45, ax=axes,
+        zorder=3,
+    )  # fmt: skip
+    for place, count, high in zip(places, rows["n"], rows["high"], strict=True):
+        axes.text(high + 1.5, place, labels.number(count), va="center", fontsize=8)
+    axes.set_yticks(places, [_wrapped(name) for name in names])
+    return axes
+
+
+def plot_by_group(
+    axes: Axes,
+    rows: pd.DataFrame,
+    items: Sequence[str],
+    groups: Sequence[str],
+    labels: Labels,
+    group_by: str,
+) -> Axes:
+    """Draw each group's share of each item with its interval, shifted so that none overlap."""
+    step = 0.7 / max(1, len(groups))
+    for order, group in enumerate(groups):
+        own = rows[rows["group"] == group]
+        shift = (order - (len(groups) - 1) / 2) * step
+        places = [items.index(item) + shift for item in own["item"]]
+        colour = OKABE_ITO[order % len(OKABE_ITO)]
+        axes.hlines(places, own["low"], own["high"], color=colour, linewidth=1.5, alpha=0.45)
+        base = labels.number(int(own["base"].max()))
+        axes.scatter(
+            own["value"], places, color=colour, marker=MARKERS[order % len(MARKERS)], s=28,
+            label=f"{labels.group(group_by, group)} ({say('base.of', labels.language, n=base)})",
+            zorder=3,
+        )  # fmt: skip
+    longest = max(len(text.get_text()) for text in axes.legend().get_texts())
+    columns = max(1, min(len(groups), LEGEND_WIDTH // (longest + 4)))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, frameon=False)
+    return axes
+
+
+def _finish(drawing: Drawing, axes: Axes, labels: Labels, invented: bool) -> None:
+    axes.set_xlim(0, 105)
+    axes.set_ylim(len(axes.get_yticks()) - 0.4, -0.6)
+    axes.set_xlabel(say("figure.percent_axis", labels.language))
+    axes.set_ylabel("")
+    axes.tick_params(axis="y", length=0)
+    if invented:
+        drawing.supxlabel(say("figure.invented", labels.language), fontsize=8, color="#a01c1c")
+
+
+def _height(names: Sequence[str], groups: int) -> float:
+    lines = sum(_wrapped(name).count("\n") + 1 for name in names)
+    return 1.1 + 0.19 * lines + max(0.13, 0.14 * groups) * len(names)
+
+
+def _wrapped(name: str) -> str:
+    return textwrap.fill(name, LABEL_WIDTH)
+
+
+def _files(drawing: Drawing) -> tuple[bytes, bytes]:
+    """Return svg and png without date, tool or anything else that differs between runs."""
+    svg, png = io.BytesIO(), io.BytesIO()
+    drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    drawing.savefig(png, format="png", dpi=200, metadata={"Software": None})
+    plt.close(drawing)
+    return svg.getvalue(), png.getvalue()

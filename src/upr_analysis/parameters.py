@@ -1,0 +1,230 @@
+"""How a run is set: every parameter, its meaning, its default and its bounds, written once.
+
+The meaning shows in the notebooks' parameter cells, the JSON Schema, the command's help and the
+appendix; tests hold them to this module.
+"""
+
+import ast
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import nbformat
+from pydantic import Field
+
+from upr_analysis.documents import Strict, as_model, parse_yaml, read_yaml
+from upr_analysis.problems import InputError, did_you_mean
+
+RUN_NAME = r"^[a-z0-9]+(-+[a-z0-9]+)*$"
+WORK: Final = "work"  # the one name in a parameter cell that is the runner's, not the user's
+RUN_ONLY: Final = ("name", "date", "reason")  # set the run, not a step
+
+
+class Parameters(Strict):
+    """The parameters of a run, flat and frozen."""
+
+    name: Annotated[str, Field(pattern=RUN_NAME)] = Field(
+        "upr-2021", description="name of the run and of its folder"
+    )
+    consultation: Annotated[str, Field(pattern=RUN_NAME)] = Field(
+        "upr-2021", description="folder of data/ that holds the consultation"
+    )
+    export: str = Field("", description="the survey tool's file; empty: export.csv of that folder")
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = Field(
+        "2021-11-30", description="date of publication, as the metadata give it"
+    )
+    reason: str = Field("", description="why this run was made, kept with it")
+    seed: Annotated[int, Field(ge=0)] = Field(
+        2021, description="start of every random draw: pseudonyms, permutations"
+    )
+    language: Literal["en", "fr", "es"] = Field(
+        "en", description="language of tables, figures and pages: en, fr or es"
+    )
+    minimum_answers: Annotated[int, Field(ge=0)] = Field(
+        5, description="fewest questions answered for a response to be kept"
+    )
+    deduplicate: bool = Field(
+        True, description="whether exact and near duplicates are removed, the first kept"
+    )
+    near_duplicate: Annotated[int, Field(ge=80, le=100)] = Field(
+        95, description="percent of similarity that makes open answers near duplicates"
+    )
+    group_by: tuple[str, ...] = Field(
+        ("region", "stakeholder"), description="groupings of the questionnaire to cross by"
+    )
+    sample: Literal["self_selected", "census", "probability"] = Field(
+        "self_selected", description="how respondents came in; decides what may be said of others"
+    )
+    minimum_cell: Annotated[int, Field(ge=0)] = Field(
+        5, description="fewest respondents in a published cell; 0 only for public records"
+    )
+    minimum_base: Annotated[int, Field(ge=0)] = Field(
+        15, description="fewest respondents in a group whose shares are published"
+    )
+    min_width: Annotated[int, Field(ge=0)] = Field(
+        3, description="narrowest range to which a withheld cell may be bounded by anyone"
+    )
+    minimum_cross: Annotated[int, Field(ge=0)] = Field(
+        15, description="fewest who chose an item, and who did not, for it to be crossed"
+    )
+    minimum_sensitive: Annotated[int, Field(ge=0)] = Field(
+        10, description="fewest on either side of a sensitive item for its total to show"
+    )
+    figures: tuple[str, ...] = Field(
+        (), description="questions drawn by group, with the themes; empty: all that are crossed"
+    )
+    resamples: Annotated[int, Field(ge=99, le=1_000_000)] = Field(
+        9_999, description="permutations of a test where expected counts are small"
+    )
+
+
+def read_parameters(path: Path, assignments: tuple[str, ...] = ()) -> Parameters:
+    """Read a params file and apply `name=value` assignments (values are YAML 1.2).
+
+    The run's name defaults to the file's stem. InputError holds every problem.
+    """
+    content = read_yaml(path)
+    if content is None:
+        content = {}
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no mapping of parameters to values.")
+    content = {"name": path.stem, **content, **_assigned(assignments)}
+    return as_model(content, Parameters, str(path))
+
+
+def _assigned(assignments: tuple[str, ...]) -> dict[str, Any]:
+    values = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name:
+            raise InputError(f"--set {assignment!r} is not name=value.")
+        if name not in Parameters.model_fields:
+            known = Parameters.model_fields
+            raise InputError(
+                f"--set names {name!r}, which nothing declares{did_you_mean(name, known)}"
+            )
+        values[name] = parse_yaml(value, f"--set {name}")
+    return values
+
+
+def meaning(name: str) -> str:
+    """Return the one-line meaning of a parameter."""
+    return Parameters.model_fields[name].description or ""
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a params file, for editors to complete from."""
+    body = Parameters.model_json_schema()
+    body["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    body["title"] = "Parameters of a run"
+    return body
+
+
+def project_root(start: Path) -> Path:
+    """Return the nearest folder from `start` upwards that holds data/ and notebooks/."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / "data").is_dir() and (folder / "notebooks").is_dir():
+            return folder
+    raise InputError(
+        f"No project is above {start.name!r}: go to the folder that holds data/ and notebooks/."
+    )
+
+
+def export_files(parameters: Parameters, root: Path) -> tuple[Path, ...]:
+    """Return the export's files in order: one, or all that a pattern (`*.csv`) matches.
+
+    `${UPR_SHARED}` stands for the folder of real data, `../shared` unless the environment says.
+    """
+    written = parameters.export or f"data/{parameters.consultation}/export.csv"
+    shared = os.environ.get("UPR_SHARED", "../shared")
+    pattern = Path(written.replace("${UPR_SHARED}", shared))
+    if "$" in str(pattern):
+        raise InputError(f"export: {written!r} names a variable; only ${{UPR_SHARED}} is known.")
+    path = pattern if pattern.is_absolute() else root / pattern
+    files = sorted(path.parent.glob(path.name)) if "*" in path.name else [path]
+    if not files or not files[0].is_file():
+        raise InputError(f"export: {written} is not there: check the path and its spelling.")
+    return tuple(files)
+
+
+def cell_defaults(notebook: Path) -> dict[str, Any]:
+    """Return name -> default of a notebook's parameter cell, which may hold only literals."""
+    values: dict[str, Any] = {}
+    for statement in ast.parse(_parameter_cell(notebook)).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                pass
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                pass
+            case _:
+                raise InputError(
+                    f"{notebook.name}: the parameter cell, line {statement.lineno}, is no "
+                    "assignment of a literal to a name."
+                )
+        try:
+            values[name] = ast.literal_eval(value)
+        except ValueError as error:
+            raise InputError(f"{notebook.name}: {name} is no literal.") from error
+    return values
+
+
+def _parameter_cell(notebook: Path) -> str:
+    cells = nbformat.read(notebook, as_version=4).cells
+    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise InputError(f"{notebook.name} has {len(tagged)} cells tagged 'parameters', not one.")
+    return str(tagged[0].source)
+
+
+def parameter_cell_problems(notebooks: Mapping[str, Path]) -> list[str]:
+    """Return every name that a notebook declares and the model does not, or the reverse."""
+    problems, declared = [], set(RUN_ONLY)
+    for path in notebooks.values():
+        names = cell_defaults(path)
+        declared |= set(names)
+        problems += [
+            f"{path.name} declares {name!r}, which no parameter is called"
+            f"{did_you_mean(name, Parameters.model_fields)}"
+            for name in names
+            if name not in Parameters.model_fields and name != WORK
+        ]
+    problems += [
+        f"The parameter {name!r} is declared by no notebook{did_you_mean(name, declared)}"
+        for name in Parameters.model_fields
+        if name not in declared
+    ]
+    return problems
+
+
+def parameter_cell(names: list[str], work: str) -> str:
+    """Return the source of a parameter cell that declares `names` with their meaning."""
+    rows = [
+        (f"{name}: {_annotation(name)} = {_literal(name)}", meaning(name)) for name in names
+    ] + [(f'{WORK}: str = "{work}"', "folder in which the steps leave what they make")]
+    return "\n".join(f"{code}  # {comment}" for code, comment in rows)
+
+
+def _annotation(name: str) -> str:
+    kind = type(Parameters.model_fields[name].default)
+    return "list[str]" if kind is tuple else kind.__name__
+
+
+def _literal(name: str) -> str:
+    default = Parameters.model_fields[name].default
+    if isinstance(default, str):
+        return f'"{default}"'
+    if isinstance(default, tuple):
+        return "[" + ", ".join(f'"{value}"' for value in default) + "]"
+    return f"{default:_}" if type(default) is int and default > 9_999 else repr(default)
+
+
+def unused_name(name: str, taken: set[str]) -> str:
+    """Return the first of name-2, name-3, ... that is not taken."""
+    stem = re.sub(r"-\d+$", "", name)
+    number = 2
+    while f"{stem}-{number}" in taken:
+        number += 1
+    return f"{stem}-{number}"

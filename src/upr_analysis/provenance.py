@@ -1,0 +1,101 @@
+"""Where a run comes from: its versions, and an RO-Crate for whoever publishes it."""
+
+import json
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from rocrate.model.contextentity import ContextEntity
+from rocrate.rocrate import ROCrate
+
+from upr_analysis import __version__
+from upr_analysis.parameters import Parameters, meaning
+
+SCIENCE: Final = ("numpy", "pandas", "pyarrow", "scipy", "matplotlib", "seaborn", "rapidfuzz")
+RUNNERS: Final = ("papermill", "nbconvert", "ipykernel")
+MEDIA: Final = {
+    ".html": "text/html",
+    ".csv": "text/csv",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".ipynb": "application/x-ipynb+json",
+}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a run's numbers may depend on."""
+    found = {"python": platform.python_version(), "upr_analysis": __version__}
+    return found | {name: version(name) for name in (*SCIENCE, *RUNNERS)}
+
+
+def crate_metadata(
+    public: Path,
+    parameters: Parameters,
+    title: str,
+    description: str,
+    invented: bool,
+    software: Mapping[str, str],
+) -> str:
+    """Return `ro-crate-metadata.json` for the files under `public`, the same for the same run.
+
+    Private inputs are not named. The date of publication is the parameter `date`.
+    """
+    crate = ROCrate()
+    crate.name = f"{title} - INVENTED DATA" if invented else title
+    crate.description = description
+    crate.root_dataset["datePublished"] = parameters.date
+    crate.license = "https://spdx.org/licenses/MIT"
+    crate.keywords = ["stakeholder consultation", *(["invented data"] if invented else [])]
+    for path in sorted(path for path in public.rglob("*") if path.is_file()):
+        name = path.relative_to(public).as_posix()
+        crate.add_file(
+            path,
+            dest_path=name,
+            properties={
+                "encodingFormat": MEDIA.get(path.suffix, "application/octet-stream"),
+                "contentSize": str(path.stat().st_size),
+            },
+        )
+    values = [
+        ContextEntity(
+            crate,
+            f"#parameter-{name}",
+            {
+                "@type": "PropertyValue",
+                "name": name,
+                "value": json.dumps(value) if isinstance(value, list) else str(value),
+                "description": meaning(name),
+            },
+        )
+        for name, value in parameters.model_dump(mode="json").items()
+        if name != "reason"
+    ]
+    tools = [
+        ContextEntity(
+            crate,
+            f"#software-{name}",
+            {"@type": "SoftwareApplication", "name": name, "softwareVersion": number},
+        )
+        for name, number in software.items()
+    ]
+    action = ContextEntity(
+        crate,
+        "#run",
+        {"@type": "CreateAction", "name": f"run {parameters.name}"},
+    )
+    crate.add(*values, *tools, action)
+    action["object"] = values
+    action["instrument"] = tools
+    crate.root_dataset["mentions"] = action
+    return _sorted_json(crate.metadata.generate())
+
+
+def _sorted_json(content: Any) -> str:
+    content["@graph"] = sorted(content["@graph"], key=lambda entity: str(entity["@id"]))
+    for entity in content["@graph"]:
+        for name, value in entity.items():
+            if isinstance(value, list) and all(isinstance(one, dict) for one in value):
+                entity[name] = sorted(value, key=lambda one: str(one.get("@id")))
+    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

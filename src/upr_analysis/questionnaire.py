@@ -1,0 +1,276 @@
+"""What was asked: questions, options, routing, roles and groupings of a consultation.
+
+The vocabulary is XLSForm's (type, name, label, relevant, choices); `role` says what a question
+is for, `origin` whether its wording is a published report's or the project's assumption.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from upr_analysis.documents import Label, Strict, read_model
+from upr_analysis.problems import InputError, did_you_mean
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Role = Literal[
+    "respondent",  # the survey tool's identifier of a row; must not repeat
+    "submitted",  # when the answer was sent
+    "language",  # language tag of the answer
+    "stakeholder_type",
+    "country",  # free list of countries, resolved to places
+    "contact",  # personal data: dropped at ingest, its strings redacted elsewhere
+    "consent",
+    "sensitive",  # shown overall only, never crossed, never quoted
+    "codes",  # codings given by people, imported as codings of `codes_of`
+    "filter",  # used for cleaning only (a test entry's mark, say)
+]
+MOST_OPTIONS = 63  # a select-all answer is one bit an option in a signed 64-bit integer
+
+
+class Choice(Strict):
+    """One option of a closed question."""
+
+    name: Name
+    label: Label
+    label_as_asked: str | None = None
+    also: tuple[str, ...] = ()  # other spellings in the export
+    role: Literal["other", "none", "no_opinion"] | None = None
+    sensitive: bool = False  # shown overall only, never crossed
+    origin: Literal["report", "assumed"] = "report"
+
+
+class Question(Strict):
+    """One question (or one column of the export that is none, with a role)."""
+
+    name: Name
+    type: str  # text, integer, datetime, select_one LIST, select_multiple LIST
+    label: Label
+    label_as_asked: str | None = None
+    column: str | None = None  # header in the export; default the label in its language
+    occurrence: int | Literal["coalesce"] = 1  # which of several columns with that header
+    separator: str = ", "  # between the options of a select_multiple held in one column
+    relevant: str | None = None  # ${Q4} = 'yes'
+    role: Role | None = None
+    codes_of: Name | None = None
+    ordered: bool = False  # options run from most to least
+    optional_column: bool = False
+    origin: Literal["report", "assumed"] = "report"
+    note: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """The type without its list: text, integer, datetime, select_one, select_multiple."""
+        return self.type.split()[0]
+
+    @property
+    def choice_list(self) -> str | None:
+        """Name of the option list of a closed question, else None."""
+        return self.type.split()[1] if " " in self.type else None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the answer is one or several of declared options."""
+        return self.kind in ("select_one", "select_multiple")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the answer is words to be coded (no contact, country or tool's column)."""
+        return self.kind == "text" and self.role in (None, "sensitive")
+
+    @property
+    def is_substantive(self) -> bool:
+        """Whether it was asked of respondents and may be shown: not a tool's column."""
+        return self.role in (None, "sensitive", "stakeholder_type", "country")
+
+    @model_validator(mode="after")
+    def _type_is_known(self) -> "Question":
+        if not re.fullmatch(r"text|integer|datetime|select_(one|multiple) [A-Za-z]\w*", self.type):
+            raise ValueError(
+                f"question {self.name} has the type {self.type!r}; known are text, integer, "
+                "datetime, 'select_one LIST' and 'select_multiple LIST'."
+            )
+        return self
+
+
+class Group(Strict):
+    """One group of a grouping, made of options, places' groups or other values."""
+
+    name: Name
+    label: Label
+    of: tuple[str, ...]
+
+
+class Grouping(Strict):
+    """A disaggregation: fixed groups that do not depend on the answers."""
+
+    name: Name
+    label: Label
+    by: Name  # the question that it groups
+    scheme: Literal["option", "un_group", "m49_region", "m49_subregion"] = "option"
+    groups: tuple[Group, ...]
+
+
+class Questionnaire(Strict):
+    """Everything that the consultation asked, and how the export holds it."""
+
+    title: Label
+    about: Label
+    source: Literal["survey", "public_record"] = "survey"
+    unit: Label = {"en": "respondents", "fr": "répondants", "es": "encuestados"}
+    format: Literal["csv", "surveymonkey"] = "csv"
+    encoding: str = "utf-8"
+    export_language: str = "en"  # language of headers and options in the export
+    languages: tuple[str, ...] = ("en",)
+    ignored: tuple[str, ...] = ()  # headers of the export that are dropped unread
+    survey: tuple[Question, ...]
+    choices: dict[str, tuple[Choice, ...]] = {}
+    groupings: tuple[Grouping, ...] = ()
+
+    def question(self, name: str) -> Question:
+        """Return the question called `name`; InputError with the nearest name if there is none."""
+        for question in self.survey:
+            if question.name == name:
+                return question
+        names = [question.name for question in self.survey]
+        raise InputError(f"No question is called {name!r}{did_you_mean(name, names)}")
+
+    def options(self, question: Question | str) -> tuple[Choice, ...]:
+        """Return a closed question's options in their declared order; () for others."""
+        if isinstance(question, str):
+            question = self.question(question)
+        return self.choices[question.choice_list] if question.choice_list else ()
+
+    def grouping(self, name: str) -> Grouping:
+        """Return the grouping called `name`; InputError with the nearest name if none is."""
+        for grouping in self.groupings:
+            if grouping.name == name:
+                return grouping
+        names = [grouping.name for grouping in self.groupings]
+        raise InputError(
+            f"No grouping is called {name!r}; declared are {', '.join(names) or 'none'}"
+            f"{did_you_mean(name, names)}"
+        )
+
+    def with_role(self, role: Role) -> tuple[Question, ...]:
+        """Return the questions that have a role, in order."""
+        return tuple(question for question in self.survey if question.role == role)
+
+    @property
+    def open_questions(self) -> tuple[Question, ...]:
+        """The questions answered in words, in order."""
+        return tuple(question for question in self.survey if question.is_open)
+
+    @property
+    def closed_questions(self) -> tuple[Question, ...]:
+        """The questions answered by options and shown in tables, in order."""
+        return tuple(q for q in self.survey if q.is_closed and q.is_substantive)
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> "Questionnaire":
+        problems = [*_repeated(self), *_references(self), *_grouping_problems(self)]
+        if problems:
+            raise ValueError(" ".join(problems))
+        return self
+
+
+def relevance(question: Question) -> tuple[str, str] | None:
+    """Return (question, option) that must have been chosen for this one to be asked, or None.
+
+    The only form is XLSForm's `${NAME} = 'option'` (or `selected(${NAME}, 'option')`).
+    """
+    if question.relevant is None:
+        return None
+    match = re.fullmatch(
+        r"\s*(?:\$\{(\w+)\}\s*=\s*'(\w+)'|selected\(\s*\$\{(\w+)\}\s*,\s*'(\w+)'\s*\))\s*",
+        question.relevant,
+    )
+    if match is None:
+        raise InputError(
+            f"Question {question.name}: relevant {question.relevant!r} is not understood; "
+            "write ${NAME} = 'option' or selected(${NAME}, 'option')."
+        )
+    return (match[1] or match[3], match[2] or match[4])
+
+
+def read_questionnaire(folder: Path) -> Questionnaire:
+    """Read `questionnaire.yml` of a consultation's folder; InputError with all problems."""
+    return read_model(folder / "questionnaire.yml", Questionnaire)
+
+
+def _repeated(questionnaire: Questionnaire) -> list[str]:
+    problems = []
+    lists = {
+        "questions": [question.name for question in questionnaire.survey],
+        "groupings": [grouping.name for grouping in questionnaire.groupings],
+    }
+    lists |= {
+        f"options of {name}": [choice.name for choice in choices]
+        for name, choices in questionnaire.choices.items()
+    }
+    for what, names in lists.items():
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        problems += [f"Two {what} are called {name!r}: rename one." for name in repeated]
+    return problems
+
+
+def _references(questionnaire: Questionnaire) -> list[str]:
+    problems = []
+    names = {question.name: question for question in questionnaire.survey}
+    for question in questionnaire.survey:
+        options = question.choice_list
+        if options is not None and options not in questionnaire.choices:
+            hint = did_you_mean(options, questionnaire.choices)
+            problems.append(f"{question.name} uses the option list {options!r}, not declared{hint}")
+        elif question.kind == "select_multiple" and len(questionnaire.options(question)) > (
+            MOST_OPTIONS
+        ):
+            problems.append(f"{question.name} has more than {MOST_OPTIONS} options: split it.")
+        if question.codes_of is not None and question.codes_of not in names:
+            problems.append(f"{question.name} holds codes of {question.codes_of!r}, not asked.")
+        try:
+            needs = relevance(question)
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        if needs is None:
+            continue
+        asked = names.get(needs[0])
+        if asked is None or asked.choice_list not in questionnaire.choices:
+            problems.append(f"{question.name} depends on {needs[0]!r}, not a closed question.")
+        elif needs[1] not in {choice.name for choice in questionnaire.options(asked)}:
+            problems.append(f"{question.name} depends on {needs[0]} = {needs[1]!r}, not an option.")
+    return problems
+
+
+def _grouping_problems(questionnaire: Questionnaire) -> list[str]:
+    problems = []
+    names = {question.name: question for question in questionnaire.survey}
+    for grouping in questionnaire.groupings:
+        question = names.get(grouping.by)
+        if question is None:
+            problems.append(f"Grouping {grouping.name} groups {grouping.by!r}, which is not asked.")
+            continue
+        members = [value for group in grouping.groups for value in group.of]
+        problems += [
+            f"Grouping {grouping.name} puts {value!r} into two groups."
+            for value in sorted({value for value in members if members.count(value) > 1})
+        ]
+        if grouping.scheme == "option":
+            options = {choice.name for choice in questionnaire.options(question)}
+            problems += [
+                f"Grouping {grouping.name} holds {value!r}, not an option of {grouping.by}"
+                f"{did_you_mean(value, options)}"
+                for value in members
+                if value not in options
+            ]
+            problems += [
+                f"Grouping {grouping.name} leaves out {value!r} of {grouping.by}: put it in a group"
+                for value in sorted(options - set(members))
+            ]
+        elif question.role != "country":
+            problems.append(
+                f"Grouping {grouping.name} needs places, but {grouping.by} is no country question."
+            )
+    return problems

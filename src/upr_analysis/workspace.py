@@ -1,0 +1,359 @@
+"""What a step of the analysis reads and writes, by hand in JupyterLab and under the runner alike.
+
+A step's folder holds `private/` (tables about respondents, never published) and `public/`. Every
+table is declared here and checked where a step writes it.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from upr_analysis.codebook import Codebook, read_codebook
+from upr_analysis.documents import as_model, read_yaml
+from upr_analysis.estimates import COLUMNS as ESTIMATE_COLUMNS
+from upr_analysis.exhibits import Banner, Table
+from upr_analysis.labels import Labels
+from upr_analysis.parameters import Parameters, export_files, meaning, project_root
+from upr_analysis.problems import InputError
+from upr_analysis.questionnaire import Questionnaire, read_questionnaire
+from upr_analysis.recommendations import Report, read_report
+from upr_analysis.words import say
+
+STEPS: Final = ("01_ingest", "02_clean", "03_thematic_coding", "04_cross_tabs", "05_figures")
+# The consultation's files that each step reads beside its tables.
+READS: Final = {
+    "01_ingest": frozenset({"questionnaire.yml", "invented.sha256"}),
+    "02_clean": frozenset({"questionnaire.yml", "places.yml"}),
+    "03_thematic_coding": frozenset({"questionnaire.yml", "codebook.yml"}),
+    "04_cross_tabs": frozenset({"questionnaire.yml", "codebook.yml", "report.yml"}),
+    "05_figures": frozenset({"questionnaire.yml", "codebook.yml"}),
+}
+BY_HAND: Final = "outputs/runs/by-hand/private"
+TICKET: Final = "ticket.json"  # what the runner leaves in a step's folder to say that it runs it
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A table: the step that writes it, its key, its columns and their meaning.
+
+    `open_ended` tables have further columns, those of the questionnaire.
+    """
+
+    step: str
+    key: tuple[str, ...]
+    columns: dict[str, str]
+    open_ended: bool = False
+
+
+_WHO = {"respondent": "pseudonym, drawn at random"}
+_ANSWER = _WHO | {"question": "question of the questionnaire"}
+_TEXT = _ANSWER | {"text": "what was written, personal data replaced"}
+_RESPONDENTS = _WHO | {"language": "language of the answer"}
+TABLES: Final = {
+    "typed_respondents": Declared("01_ingest", ("respondent",), _RESPONDENTS, open_ended=True),
+    "typed_open_responses": Declared(
+        "01_ingest",
+        ("respondent", "question"),
+        _TEXT | {"language": "language of the answer", "state": "answered, skipped or not_asked"},
+    ),
+    "free_texts": Declared("01_ingest", ("respondent", "question"), _TEXT),
+    "imported_codes": Declared(
+        "01_ingest", ("respondent", "question", "code"), _ANSWER | {"code": "code that people gave"}
+    ),
+    "respondents": Declared("02_clean", ("respondent",), _RESPONDENTS, open_ended=True),
+    "open_responses": Declared(
+        "02_clean",
+        ("respondent", "question"),
+        _TEXT | {"language": "language of the answer", "state": "answered, skipped or not_asked"},
+    ),
+    "memberships": Declared(
+        "02_clean",
+        ("respondent", "grouping", "group"),
+        _WHO | {"grouping": "grouping of the questionnaire", "group": "group of the grouping"},
+    ),
+    "flow": Declared(
+        "02_clean", ("step",), {"step": "received, why removed, kept", "respondents": "how many"}
+    ),
+    "cleaning_log": Declared(
+        "02_clean", ("respondent",), _WHO | {"rule": "the rule that removed the response"}
+    ),
+    "unknown_places": Declared(
+        "02_clean",
+        ("question", "piece"),
+        {
+            "question": "country question",
+            "piece": "what was not understood",
+            "respondents": "how many wrote it",
+        },
+    ),
+    "codings": Declared(
+        "03_thematic_coding",
+        (),
+        _ANSWER
+        | {
+            "coder": "who coded: `codebook` for its patterns",
+            "theme": "theme of the code",
+            "code": "code given",
+            "start": "first code point of the span; missing where the whole response was coded",
+            "end": "one past the last code point of the span",
+            "quote": "the span, verbatim",
+            "text_hash": "hash of the text that was coded",
+            "codebook_version": "version of the codebook used",
+        },
+    ),
+    "accounting": Declared(
+        "03_thematic_coding",
+        ("question",),
+        {"question": "open question"}
+        | {
+            "coded": "at least one code",
+            "none_applies": "answered, no code applies",
+            "nothing_to_say": "answered that there is nothing to say",
+            "redacted": "nothing left once personal data were replaced",
+            "blank": "asked, not answered",
+            "not_asked": "not asked",
+        },
+    ),
+    "all_estimates": Declared(
+        "04_cross_tabs", ("id",), {name: text for name, (_, text) in ESTIMATE_COLUMNS.items()}
+    ),
+    "protected": Declared(
+        "04_cross_tabs", ("id",), {"id": "number withheld for itself, not to guard another"}
+    ),
+    "protection": Declared(
+        "04_cross_tabs",
+        ("table",),
+        {
+            "table": "table of shares",
+            "cells": "cells",
+            "shown": "cells shown",
+            "withheld": "cells withheld",
+            "not_crossed": "cells not crossed at all",
+            "status": "how they were chosen",
+        },
+    ),
+}
+
+
+def check_table(name: str, frame: pd.DataFrame) -> None:
+    """Hold a table to its declaration; ValueError names the column or the repeated key."""
+    declared = TABLES[name]
+    missing = [column for column in declared.columns if column not in frame]
+    extra = [column for column in frame if column not in declared.columns]
+    if missing or (extra and not declared.open_ended):
+        raise ValueError(f"Table {name}: missing columns {missing}, undeclared columns {extra}.")
+    if declared.key and frame.duplicated(list(declared.key)).any():
+        raise ValueError(f"Table {name} repeats a key ({', '.join(declared.key)}).")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step at work: its parameters, the consultation, and the tables that it reads and writes."""
+
+    name: str
+    parameters: Parameters
+    declared: tuple[str, ...]  # the parameters that this step's notebook has
+    root: Path
+    work: Path
+    written: list[str] = field(default_factory=list)
+
+    @property
+    def consultation(self) -> Path:
+        """The consultation's folder."""
+        return self.root / "data" / self.parameters.consultation
+
+    @cached_property
+    def questionnaire(self) -> Questionnaire:
+        """What was asked."""
+        return read_questionnaire(self.consultation)
+
+    @cached_property
+    def codebook(self) -> Codebook:
+        """Themes and codes."""
+        return read_codebook(self.consultation)
+
+    @cached_property
+    def report(self) -> Report | None:
+        """What was published of the consultation, if anything was."""
+        return read_report(self.consultation)
+
+    @cached_property
+    def labels(self) -> Labels:
+        """What questions, options, themes, codes and groups are called in the run's language."""
+        codebook = self.codebook if READS[self.name] & {"codebook.yml"} else None
+        return Labels(self.questionnaire, codebook, self.parameters.language)
+
+    @property
+    def export_files(self) -> tuple[Path, ...]:
+        """The files of the export."""
+        return export_files(self.parameters, self.root)
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person runs the notebook, not the runner: what it shows is then private."""
+        return not (self.work / TICKET).exists()
+
+    @property
+    def source(self) -> str:
+        """Where the answers come from: real, or invented as the export's hash says."""
+        return str(self.read_json("01_ingest", "export")["source"])
+
+    def read(self, table: str) -> pd.DataFrame:
+        """Read a table that this or an earlier step wrote."""
+        path = self.work / TABLES[table].step / "private" / f"{table}.parquet"
+        if not path.exists():
+            raise InputError(
+                f"{self.name} reads {table}, which {TABLES[table].step} writes: run that first."
+            )
+        return pd.read_parquet(path)
+
+    def write(self, table: str, frame: pd.DataFrame) -> None:
+        """Check a table and write it where only its owner can read it."""
+        check_table(table, frame)
+        path = self._path("private", f"{table}.parquet")
+        frame.to_parquet(path, index=False)
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write facts about the data (no respondent's) beside the private tables."""
+        path = self._path("private", f"{name}.json")
+        path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+    def read_json(self, step: str, name: str) -> dict[str, Any]:
+        """Read what `write_json` wrote in a step."""
+        path = self.work / step / "private" / f"{name}.json"
+        if not path.exists():
+            raise InputError(f"{self.name} reads what {step} writes: run that first.")
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content
+
+    def publish(self, name: str, content: pd.DataFrame | bytes) -> None:
+        """Write a csv table or an image to what the run may publish."""
+        path = self._path("public", name)
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            write_csv(content, path)
+
+    def read_published(self, step: str, name: str) -> pd.DataFrame:
+        """Read a csv table that a step published, with the estimates' types where it is theirs."""
+        path = self.work / step / "public" / name
+        if not path.exists():
+            raise InputError(f"{self.name} reads {name}, which {step} writes: run that first.")
+        return read_estimates(path)
+
+    def _path(self, side: str, name: str) -> Path:
+        folder = self.work / self.name / side
+        path = folder / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.written.append(f"{side}/{name}")
+        return path
+
+    def _repr_html_(self) -> str:
+        """Show the parameters in force, under the mark of private or invented pages."""
+        language = self.parameters.language
+        rows = [
+            (name, _shown(getattr(self.parameters, name)), meaning(name)) for name in self.declared
+        ]
+        names = [say(f"column.{key}", language) for key in ("parameter", "value", "meaning")]
+        table = Table(
+            pd.DataFrame(rows, columns=names),
+            caption=say("parameters.caption", language),
+            language=language,
+        )
+        banner = Banner(say("banner.private.text", language), "private") if self.by_hand else None
+        return (banner._repr_html_() if banner else "") + table._repr_html_()
+
+    @property
+    def summary(self) -> Table:
+        """What this step wrote, as a table."""
+        language = self.parameters.language
+        sides = {side: say(f"written.{side}", language) for side in ("private", "public")}
+        rows = [
+            (path.partition("/")[2], sides[path.partition("/")[0]])
+            for path in dict.fromkeys(self.written)
+        ]
+        columns = [say("written.file", language), say("written.side", language)]
+        return Table(
+            pd.DataFrame(rows, columns=columns),
+            caption=say("written.caption", language),
+            language=language,
+        )
+
+
+def begin(name: str, work: str, **values: object) -> Step:
+    """Begin a step: check its parameters and find the project from the current folder.
+
+    `values` are the notebook's parameters by name. InputError names each that does not fit.
+    """
+    os.umask(0o077)  # what a step writes is its owner's
+    root = project_root(Path.cwd())
+    parameters = as_model(dict(values), Parameters, f"notebooks/{name}.ipynb")
+    return Step(name, parameters, tuple(values), root, root / work)
+
+
+def is_invented(digest: str, consultation: Path) -> bool:
+    """Whether an export's SHA-256 stands among those that the consultation's folder lists."""
+    path = consultation / "invented.sha256"
+    return path.exists() and digest in path.read_text(encoding="utf-8").split()
+
+
+def place_corrections(consultation: Path) -> dict[str, list[str]]:
+    """Read `places.yml`, a researcher's decisions on places not understood; {} without one."""
+    path = consultation / "places.yml"
+    return dict(read_yaml(path) or {}) if path.exists() else {}
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a csv that no spreadsheet runs: all quoted, risky text cells led by an apostrophe."""
+    safe = frame.copy()
+    for column in safe.columns[
+        [safe[name].dtype.kind == "O" or safe[name].dtype == "string" for name in safe.columns]
+    ]:
+        safe[column] = safe[column].map(_inert, na_action="ignore")
+    safe.to_csv(path, index=False, quoting=1, lineterminator="\n", encoding="utf-8")
+
+
+def _inert(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" and cell else cell
+
+
+def read_estimates(path: Path) -> pd.DataFrame:
+    """Read a published table of estimates with its declared types."""
+    types = {name: dtype for name, (dtype, _) in ESTIMATE_COLUMNS.items()}
+    texts = [name for name, dtype in types.items() if dtype == "string"]
+    frame = pd.read_csv(path, dtype=types, keep_default_na=True)
+    return frame.assign(**{name: frame[name].fillna("") for name in texts})
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def folder_digest(folder: Path, names: Iterable[str] | None = None) -> str:
+    """Return one SHA-256 over the names and contents of a folder's files."""
+    digest = hashlib.sha256()
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    for path in paths:
+        name = path.relative_to(folder).as_posix()
+        if names is None or name in names:
+            digest.update(f"{name}\0{file_digest(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return (
+        {True: "yes", False: "no"}.get(value, str(value))
+        if isinstance(value, bool)
+        else (str(value))
+    )

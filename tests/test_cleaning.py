@@ -1,0 +1,94 @@
+import pandas as pd
+import pytest
+
+from upr_analysis.cleaning import cleaning_log, find_removals, keep, memberships, respondent_flow
+from upr_analysis.exports import read_export
+from upr_analysis.responses import type_responses
+
+LONG = "We would like the documents to be sent out earlier, and in more of the official languages, "
+FULL = "{id},en,NGO,Index,Kenya,Yes,Alone,{words},"
+
+
+@pytest.fixture
+def cleaned(questionnaire, export_file):
+    """Type rows of (id, row) and return why each id is removed."""
+
+    def clean(*rows, minimum=3, deduplicate=True):
+        questions = questionnaire.model_copy(
+            update={"survey": tuple(one for one in questionnaire.survey if one.name != "id")}
+        )
+        path = export_file(*[row.partition(",")[2] for row in rows], header=HEADER_WITHOUT_ID)
+        responses = type_responses(read_export([path], questions), questions, seed=1)
+        why = find_removals(
+            responses.respondents,
+            responses.open_responses,
+            responses.free_texts,
+            minimum,
+            deduplicate,
+            95,
+        )
+        return [None if pd.isna(reason) else reason for reason in why], responses
+
+    return clean
+
+
+HEADER_WITHOUT_ID = "Lang,Kind,Tools,Countries,Engaged,How,Why,E-mail"
+
+
+def test_each_removal_has_its_reason_and_the_first_of_duplicates_stays(cleaned):
+    rows = [
+        FULL.format(id=1, words=f'"{LONG * 2}"'),
+        FULL.format(id=2, words="test"),
+        "3,en,,,,,,,",
+        "4,en,NGO,Index,,,,,",
+        FULL.format(id=5, words=f'"{LONG * 2}"'),
+        FULL.format(id=6, words=f'"{LONG * 2}"').replace("sent out", "sent"),
+        FULL.format(id=7, words="something else"),
+    ]
+    why, _ = cleaned(*rows)
+    assert why == [
+        None, "test entry", "empty", "partial", "exact duplicate", "near duplicate", None,
+    ]  # fmt: skip
+
+
+def test_short_answers_are_never_near_duplicates(cleaned):
+    why, _ = cleaned(FULL.format(id=1, words="no money"), FULL.format(id=2, words="no money!"))
+    assert why == [None, None]
+
+
+def test_duplicates_stay_where_the_parameter_says_so(cleaned):
+    why, _ = cleaned(FULL.format(id=1, words="x"), FULL.format(id=2, words="x"), deduplicate=False)
+    assert why == [None, None]
+
+
+def test_flow_adds_up_and_log_tells_no_answer(cleaned):
+    why, responses = cleaned("1,en,,,,,,,", FULL.format(id=2, words="fine"))
+    reasons = pd.Series(why, dtype="string")
+    flow = respondent_flow(2, reasons)
+    assert flow.set_index("step")["respondents"].to_dict() == {
+        "received": 2, "test entry": 0, "empty": 1, "partial": 0, "exact duplicate": 0,
+        "near duplicate": 0, "kept": 1,
+    }  # fmt: skip
+    log = cleaning_log(responses.respondents, reasons)
+    assert list(log.columns) == ["respondent", "rule"]
+    assert len(keep(responses.respondents, reasons)) == 1
+
+
+def test_flow_that_does_not_add_up_stops_the_step():
+    with pytest.raises(AssertionError):
+        respondent_flow(3, pd.Series([None, "empty"], dtype="string"))
+
+
+def test_respondent_in_two_regions_is_in_both_and_once_in_each(questionnaire):
+    respondents = pd.DataFrame({"respondent": ["a", "b"], "Q1": ["ngo", None]})
+    places = pd.DataFrame(
+        {
+            "respondent": ["a", "a", "a", "b"],
+            "question": "Q3",
+            "place": ["KEN", "UGA", "JPN", "FRA"],
+        }
+    )
+    found = memberships(respondents, places, questionnaire.groupings)
+    assert found.values.tolist() == [
+        ["a", "kind", "ngo"], ["a", "region", "africa"], ["a", "region", "asia"],
+    ]  # fmt: skip

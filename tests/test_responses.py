@@ -1,0 +1,101 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upr_analysis.exports import read_export
+from upr_analysis.problems import InputError
+from upr_analysis.responses import item_response, split_options, type_responses
+
+OPTIONS = {"index": "index", "letter, of the high commissioner": "letter", "letter": "plain"}
+
+
+def typed(questionnaire, export_file, *rows):
+    return type_responses(read_export([export_file(*rows)], questionnaire), questionnaire, seed=1)
+
+
+def test_option_that_holds_the_separator_is_found_whole():
+    answer = "Index, Letter, of the High Commissioner"
+    assert split_options(answer, OPTIONS, ", ") == (["index", "letter"], [])
+
+
+def test_longest_option_wins_and_other_words_are_kept():
+    assert split_options("Letter, a map, Index", OPTIONS, ", ") == (["plain", "index"], ["a map"])
+
+
+def test_option_inside_a_longer_word_is_no_match():
+    assert split_options("Indexes", OPTIONS, ", ") == ([], ["indexes"])
+
+
+@given(st.permutations(["index", "letter", "plain"]), st.integers(0, 3))
+def test_joined_options_come_apart_again(order, size):
+    spelling = {name: text for text, name in OPTIONS.items()}
+    chosen = [name for name in order[:size]]
+    # "letter" before "of ..." would join to the longer option, so the plain one stands last
+    chosen.sort(key=lambda name: name == "plain")
+    answer = ", ".join(spelling[name] for name in chosen)
+    assert split_options(answer, OPTIONS, ", ") == (chosen, [])
+
+
+def test_states_keep_skipped_and_not_asked_apart(questionnaire, export_file):
+    rows = ("1,en,NGO,,,Yes,Alone,,", "2,en,NGO,,,No,,,", "3,en,NGO,,,Yes,,,", "4,en,NGO,,,,,,")
+    respondents = typed(questionnaire, export_file, *rows).respondents
+    assert list(respondents["Q5_state"]) == ["answered", "not_asked", "skipped", "not_asked"]
+    assert list(respondents["Q5"]) == [1, 0, 0, 0]
+
+
+def test_blank_select_all_is_skipped_not_nothing_ticked(questionnaire, export_file):
+    respondents = typed(questionnaire, export_file, "1,en,,,,,,,", "2,en,,Index,,,,,").respondents
+    assert list(respondents["Q2_state"]) == ["skipped", "answered"]
+
+
+def test_unknown_option_of_a_question_with_other_is_other(questionnaire, export_file):
+    responses = typed(questionnaire, export_file, '1,en,NGO,"Index, a map",,,,,')
+    assert list(responses.respondents["Q2"]) == [0b101]
+    assert responses.free_texts["text"].tolist() == ["a map"]
+
+
+def test_unknown_options_are_named_by_row_and_never_shown(questionnaire, export_file):
+    rows = ("1,en,NGO,,,,,,", "2,en,Jane Doe,,,Maybe,,,", "3,xx,NGO,,,,,,")
+    with pytest.raises(InputError) as raised:
+        typed(questionnaire, export_file, *rows)
+    message = str(raised.value)
+    assert "Q1: the answer in row 3 is no declared option" in message
+    assert "Q4: the answer in row 3 is no declared option" in message
+    assert "lang: the answer in row 4 is none of en, fr" in message
+    assert "Jane" not in message
+
+
+def test_repeated_respondent_id_names_both_rows(questionnaire, export_file):
+    with pytest.raises(InputError, match="Rows 2 and 4 have the same respondent id"):
+        typed(questionnaire, export_file, "7,en,,,,,,,", "8,en,,,,,,,", "7,en,,,,,,,")
+
+
+def test_contact_is_dropped_and_found_in_the_own_answer(questionnaire, export_file):
+    row = "1,en,NGO,,,,,Write to ann@example.org or ann.bee@example.org,ann.bee@example.org"
+    responses = typed(questionnaire, export_file, row)
+    assert "Q7" not in responses.respondents
+    assert responses.open_responses["text"].tolist() == ["Write to [e-mail] or [e-mail]"]
+    assert responses.redactions == {"e-mail": 2}
+
+
+def test_options_are_known_in_every_language_and_case(questionnaire, export_file):
+    respondents = typed(questionnaire, export_file, "1,fr,ong,,,,,,", "2,en,état,,,,,,").respondents
+    assert list(respondents["Q1"]) == ["ngo", "state"]
+
+
+def test_pseudonyms_are_drawn_by_the_seed_and_hold_no_row_number(questionnaire, export_file):
+    rows = [f"{row},en,NGO,,,,,," for row in range(50)]
+    export = read_export([export_file(*rows)], questionnaire)
+    first = type_responses(export, questionnaire, 1).respondents["respondent"]
+    again = type_responses(export, questionnaire, 1).respondents["respondent"]
+    other = type_responses(export, questionnaire, 2).respondents["respondent"]
+    assert list(first) == list(again)
+    assert list(first) != list(other)
+    assert list(first) != sorted(first)
+
+
+def test_every_state_is_counted_once_a_respondent(questionnaire, export_file):
+    rows = ("1,en,NGO,Index,Kenya,Yes,Alone,so,", "2,en,,,,No,,,")
+    states = item_response(typed(questionnaire, export_file, *rows).respondents, questionnaire)
+    assert (states[["answered", "skipped", "not_asked"]].sum(axis=1) == 2).all()
+    assert states.set_index("question").loc["Q5"].tolist() == [1, 0, 1]
