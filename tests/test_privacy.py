@@ -23,6 +23,7 @@ def test_personal_data_becomes_a_typed_placeholder(text, redacted):
         "the cycle 2017-2021 and 2022 - 2027",
         "some 12 000 000 people",
         "resolution 16/21, paragraph 27",
+        "Security Council resolutions 1325 (2000) and 1820 2008",
         "on 13-14 July 2021",
         "article 19",
     ],

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from upr_analysis.checks import check
@@ -193,9 +194,13 @@ def test_each_open_answer_is_accounted_for(stacks: Typed) -> None:
         assert row[["coded", "none_applies", "nothing_to_say", "redacted"]].sum() == written
         assert row["blank"] == len(stacks.rows) - written
         assert row["coded"] > 0
-    texts = responses.open_responses.set_index(["respondent", "question"])["text"]
-    for coding in codings.itertuples():
-        assert texts[coding.respondent, coding.question][coding.start : coding.end] == coding.quote
+    opened = responses.open_responses
+    texts = dict(
+        zip(zip(opened["respondent"], opened["question"], strict=True), opened["text"], strict=True)
+    )
+    for coding in codings.to_dict("records"):
+        text = texts[coding["respondent"], coding["question"]]
+        assert text[coding["start"] : coding["end"]] == coding["quote"]
 
 
 @needs_stacks
@@ -282,7 +287,7 @@ def test_cross_tabs_are_a_plain_count(
     assert bases.sum() == len(upr.rows)
 
 
-def no_places(data: Typed):
+def no_places(data: Typed) -> pd.DataFrame:
     return data.responses.free_texts.head(0).assign(place="")
 
 
@@ -323,3 +328,51 @@ def test_no_answer_stands_in_the_consultations_folder(
     long = {answer for answer in answers if len(answer) >= 25}
     assert long
     assert [answer for answer in long if answer in written] == []
+
+
+def readme(consultation: str) -> str:
+    text = (ROOT / "data" / consultation / "README.md").read_text(encoding="utf-8")
+    return " ".join(text.split())
+
+
+@needs_stacks
+def test_readme_of_stacks_states_what_is_counted(stacks: Typed) -> None:
+    stated = readme(STACKS)
+    for question, option in (
+        ("in_charge", "STX tokenholders (plutocracy)"),
+        ("in_charge", "Everyone (democracy)"),
+        ("obstacles", "Yes"),
+        ("limits", "I don't have enough time"),
+        ("limits", "I don't understand Blockstack governance well enough"),
+    ):
+        cells = [said(row, header_of(stacks, question)) for row in stacks.rows]
+        answered = [cell for cell in cells if cell]
+        assert f"{sum(option in cell for cell in answered)} of {len(answered)}" in stated
+    holds, wants = (header_of(stacks, name) for name in ("holds_stx", "new_entity"))
+    for answers in (["Yes"], ["No", "Prefer not to answer"]):
+        inside = [row for row in stacks.rows if said(row, holds) in answers and said(row, wants)]
+        yes = sum(said(row, wants) == "Yes" for row in inside)
+        assert f"{yes} of {len(inside)}" in stated
+
+
+@needs_upr
+@pytest.mark.parametrize(
+    ("counted", "among"),
+    [
+        (("Issue", "International instruments"), None),
+        (("Issue", "Women's rights"), None),
+        (("Issue", "Rights of the Child"), None),
+        (("Issue", "Minorities"), ("To-Rgrp", "EEG")),
+        (("Issue", "Minorities"), ("To-Rgrp", "Africa")),
+        (("Issue", "Death penalty"), ("From-Rgrp", "WEOG")),
+        (("Issue", "Death penalty"), ("From-Rgrp", "Asia")),
+        (("Response", "Accepted"), ("Action", "5")),
+        (("Response", "Accepted"), ("Action", "2")),
+    ],
+)
+def test_readme_of_the_upr_states_what_is_counted(
+    upr: Typed, counted: tuple[str, str], among: tuple[str, str] | None
+) -> None:
+    inside = [row for row in upr.rows if among is None or row[among[0]] == [among[1]]]
+    raised = sum(counted[1] in row[counted[0]][0].split(",") for row in inside)
+    assert f"{raised:,} of {len(inside):,}" in readme(UPR)

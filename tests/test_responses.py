@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from upr_analysis.exports import read_export
 from upr_analysis.problems import InputError
-from upr_analysis.responses import item_response, split_options, type_responses
+from upr_analysis.responses import OptionSplitter, item_response, type_responses
 
 OPTIONS = {"index": "index", "letter, of the high commissioner": "letter", "letter": "plain"}
 
@@ -15,25 +15,33 @@ def typed(questionnaire, export_file, *rows):
 
 def test_option_that_holds_the_separator_is_found_whole():
     answer = "Index, Letter, of the High Commissioner"
-    assert split_options(answer, OPTIONS, ", ") == (["index", "letter"], [])
+    assert OptionSplitter(OPTIONS, ", ").split(answer) == (["index", "letter"], [])
 
 
 def test_longest_option_wins_and_other_words_are_kept():
-    assert split_options("Letter, a map, Index", OPTIONS, ", ") == (["plain", "index"], ["a map"])
+    assert OptionSplitter(OPTIONS, ", ").split("Letter, a map, Index") == (
+        ["plain", "index"],
+        ["a map"],
+    )
+
+
+def test_quotes_and_white_space_are_no_difference_and_other_words_stay_verbatim():
+    splitter = OptionSplitter({"don't know": "unknown"}, ", ")
+    assert splitter.split("DON’T  know, A Choir") == (["unknown"], ["A Choir"])
 
 
 def test_option_inside_a_longer_word_is_no_match():
-    assert split_options("Indexes", OPTIONS, ", ") == ([], ["indexes"])
+    assert OptionSplitter(OPTIONS, ", ").split("Indexes") == ([], ["Indexes"])
 
 
 @given(st.permutations(["index", "letter", "plain"]), st.integers(0, 3))
 def test_joined_options_come_apart_again(order, size):
     spelling = {name: text for text, name in OPTIONS.items()}
-    chosen = [name for name in order[:size]]
+    chosen = list(order[:size])
     # "letter" before "of ..." would join to the longer option, so the plain one stands last
     chosen.sort(key=lambda name: name == "plain")
     answer = ", ".join(spelling[name] for name in chosen)
-    assert split_options(answer, OPTIONS, ", ") == (chosen, [])
+    assert OptionSplitter(OPTIONS, ", ").split(answer) == (chosen, [])
 
 
 def test_states_keep_skipped_and_not_asked_apart(questionnaire, export_file):

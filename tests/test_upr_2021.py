@@ -44,9 +44,7 @@ def typed(asked: Questionnaire) -> Responses:
 
 @pytest.fixture(scope="module")
 def removed(typed: Responses) -> pd.Series:
-    return find_removals(
-        typed.respondents, typed.open_responses, typed.free_texts, 5, True, 95
-    )  # fmt: skip
+    return find_removals(typed.respondents, typed.open_responses, typed.free_texts, 5, True, 95)
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,7 @@ class _Knowledge:
         base, exclusive = self.base[cell], self.question in self.rules.exclusive
         sensitive = {(self.question, ""), (self.question, item)} & self.rules.sensitive
         peers = [other for other in self.base if other[1] == by and (exclusive or other[0] == item)]
-        inner = not sensitive and base >= self.rules.minimum_base
+        inner = not sensitive and base >= self.rules.smallest_base
         if by:
             inner = inner and self._is_crossed(item)
             inner = inner and any(peer in self.printed for peer in peers)
@@ -118,7 +118,7 @@ def audit(
     for knowledge in _read(public, rules):
         own = [cell for cell, name in knowledge.ids.items() if name in wanted]
         for cell, (low, high) in _bounds(knowledge, own).items():
-            needed = min(rules.min_width + rules.known_respondents, knowledge.base[cell])
+            needed = min(rules.wide, knowledge.base[cell])
             rows.append((knowledge.ids[cell], low, high, high - low, needed))
     lost = wanted - {row[0] for row in rows}
     if lost:

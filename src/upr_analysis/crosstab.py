@@ -51,6 +51,7 @@ class Groups:
     people: np.ndarray
     codes: np.ndarray
     overlapping: bool
+    of: str = ""  # the question that it groups, which is not crossed by itself
 
 
 def question_items(respondents: pd.DataFrame, questionnaire: Questionnaire, name: str) -> Items:
@@ -127,7 +128,8 @@ def respondent_groups(
         codes = np.concatenate([codes, np.full(len(nowhere), len(names))])
         names = [*names, NOT_STATED]
     overlapping = len(people) > len(respondents)
-    return Groups(name, tuple(names), people, codes.astype(np.int64), overlapping)
+    of = questionnaire.grouping(name).by
+    return Groups(name, tuple(names), people, codes.astype(np.int64), overlapping, of)
 
 
 def grouped(
@@ -226,7 +228,9 @@ def count_everything(
     groups = list(groups)
     for one in items:
         rows += share_rows(one, None, source)
-        for grouping in groups if one.crossed else ():
+        for grouping in groups:
+            if not one.crossed or grouping.of == one.question:
+                continue
             rows += share_rows(one, grouping, source)
             rows += association_rows(one, grouping, source, seed, resamples)
     return estimates_frame(rows)

@@ -75,7 +75,8 @@ class Table:
 
     A named index comes first as a column, an unnamed one is left out. Numbers are written in
     `language`; floats get one decimal, or three where none is above 1. `align` overrides a
-    column's side; `key` makes a stable id where captions change.
+    column's side; `key` makes a stable id where captions change. `mark` stands before the
+    caption, for what no reader may miss: that the data are invented.
     """
 
     frame: pd.DataFrame
@@ -84,6 +85,7 @@ class Table:
     language: str = "en"
     align: Mapping[str, Align] | None = None
     key: str = ""
+    mark: str = ""
 
     def __post_init__(self) -> None:
         if not self.caption.strip():
@@ -106,6 +108,7 @@ class Table:
             id="table-" + slug(self.key or self.caption, "untitled"),
             label=say("table.label", self.language),
             caption=visible(self.caption),
+            mark=visible(self.mark),
             heads=heads,
             rows=rows,
             empty=say("table.empty", self.language),
@@ -151,6 +154,7 @@ class Figure:
     caption: str
     data: Table | None = None
     language: str = "en"
+    mark: str = ""
 
     def __post_init__(self) -> None:
         if not self.alt.strip():
@@ -168,6 +172,7 @@ class Figure:
             self.caption,
             self.language,
             Markup(self.data._repr_html_()) if self.data else "",
+            self.mark,
         )
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
@@ -201,7 +206,9 @@ class Note:
         return _macro("parts.html.j2", "note")(visible(self.text))
 
 
-def figure_html(source: str, alt: str, caption: str, language: str, data: str = "") -> str:
+def figure_html(
+    source: str, alt: str, caption: str, language: str, data: str = "", mark: str = ""
+) -> str:
     return _macro("parts.html.j2", "figure")(
         source,
         visible(alt),
@@ -209,6 +216,7 @@ def figure_html(source: str, alt: str, caption: str, language: str, data: str = 
         visible(caption),
         say("page.data", language),
         data,
+        visible(mark),
     )
 
 

@@ -5,6 +5,7 @@ image; colours are Okabe and Ito's, and nothing is told by colour alone.
 """
 
 import io
+import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ OKABE_ITO: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69
 MARKERS: Final = ("o", "s", "D", "^", "v", "P")
 WIDTH: Final = 6.5  # inches, the width at which it is printed
 LABEL_WIDTH: Final = 34  # characters before a label is wrapped
-LEGEND_WIDTH: Final = 70  # characters of a legend's labels side by side
+LEGEND_WIDTH: Final = 90  # characters of a legend's labels side by side
 MOST_DRAWN: Final = 15  # items in one figure; the table has them all
 STYLE: Final[Any] = {
     "svg.fonttype": "path",
@@ -98,14 +99,14 @@ def draw_shares(
     with mpl.rc_context(STYLE):
         drawing, axes = plt.subplots(figsize=(WIDTH, _height(names, 1)), layout="constrained")
         plot_shares(axes, rows, names, labels)
-        _finish(drawing, axes, labels, invented)
+        _finish(drawing, axes, rows["high"].max(), labels, invented)
         svg, png = _files(drawing)
     base = int(rows["base"].iloc[0])
     alt = say(
         "figure.alt_shares",
         labels.language,
-        question=labels.question(question),
-        base=labels.number(base),
+        question=sentence(labels.question(question)),
+        base=labels.base(base),
         highest=names[int(rows["value"].to_numpy().argmax())],
         high=labels.percent(rows["value"].max(), base),
         lowest=names[int(rows["value"].to_numpy().argmin())],
@@ -114,10 +115,12 @@ def draw_shares(
     caption = say(
         "figure.caption_shares",
         labels.language,
-        question=labels.question(question),
-        base=labels.number(base),
+        question=sentence(labels.question(question)),
+        base=labels.base(base),
     )
-    figure = Figure(svg, alt, caption, data=overall_table(estimates, question, labels))
+    figure = Figure(
+        svg, alt, caption, overall_table(estimates, question, labels), labels.language, labels.mark
+    )
     return Picture(f"05_{question}", svg, png, figure)
 
 
@@ -143,14 +146,17 @@ def draw_by_group(
         drawing, axes = plt.subplots(figsize=(WIDTH, height), layout="constrained")
         plot_by_group(axes, rows, items, groups, labels, group_by)
         axes.set_yticks(range(len(names)), [_wrapped(name) for name in names])
-        _finish(drawing, axes, labels, invented)
+        handles, texts = axes.get_legend_handles_labels()
+        side_by_side = max(1, LEGEND_WIDTH // (max(map(len, texts)) + 4))
+        drawing.legend(handles, texts, loc="outside upper left", ncols=side_by_side, frameon=False)
+        _finish(drawing, axes, rows["high"].max(), labels, invented)
         svg, png = _files(drawing)
     ranked = rows.sort_values("value", kind="stable")
     top, bottom = ranked.iloc[-1], ranked.iloc[0]
     alt = say(
         "figure.alt_by_group",
         labels.language,
-        question=labels.question(question),
+        question=sentence(labels.question(question)),
         grouping=labels.grouping(group_by),
         groups=len(groups),
         highest=f"{labels.item(question, top['item'])}, {labels.group(group_by, top['group'])}",
@@ -162,10 +168,17 @@ def draw_by_group(
     caption = say(
         "figure.caption_by_group",
         labels.language,
-        question=labels.question(question),
+        question=sentence(labels.question(question)),
         grouping=labels.grouping(group_by),
     )
-    figure = Figure(svg, alt, caption, data=cross_table(estimates, question, group_by, labels))
+    figure = Figure(
+        svg,
+        alt,
+        caption,
+        cross_table(estimates, question, group_by, labels),
+        labels.language,
+        labels.mark,
+    )
     return Picture(f"05_{question}_{group_by}", svg, png, figure)
 
 
@@ -205,16 +218,13 @@ def plot_by_group(
             label=f"{labels.group(group_by, group)} ({say('base.of', labels.language, n=base)})",
             zorder=3,
         )  # fmt: skip
-    longest = max(len(text.get_text()) for text in axes.legend().get_texts())
-    columns = max(1, min(len(groups), LEGEND_WIDTH // (longest + 4)))
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, frameon=False)
     return axes
 
 
-def _finish(drawing: Drawing, axes: Axes, labels: Labels, invented: bool) -> None:
-    axes.set_xlim(0, 105)
+def _finish(drawing: Drawing, axes: Axes, highest: float, labels: Labels, invented: bool) -> None:
+    axes.set_xlim(0, 105 if highest > 50 else 10 * math.ceil(highest / 10) + 5)
     axes.set_ylim(len(axes.get_yticks()) - 0.4, -0.6)
-    axes.set_xlabel(say("figure.percent_axis", labels.language))
+    axes.set_xlabel(labels.axis)
     axes.set_ylabel("")
     axes.tick_params(axis="y", length=0)
     if invented:
@@ -224,6 +234,11 @@ def _finish(drawing: Drawing, axes: Axes, labels: Labels, invented: bool) -> Non
 def _height(names: Sequence[str], groups: int) -> float:
     lines = sum(_wrapped(name).count("\n") + 1 for name in names)
     return 1.1 + 0.19 * lines + max(0.13, 0.14 * groups) * len(names)
+
+
+def sentence(text: str) -> str:
+    """Return text that ends as a sentence does."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def _wrapped(name: str) -> str:

@@ -18,6 +18,7 @@ class Labels:
     questionnaire: Questionnaire
     codebook: Codebook | None
     language: str
+    mark: str = ""  # before every caption: that the data are invented
 
     def question(self, name: str) -> str:
         """Return a question's label; `themes` and `codes` have interface words."""
@@ -45,6 +46,17 @@ class Labels:
             return say("groups.not_stated", self.language)
         groups = self.questionnaire.grouping(grouping).groups
         return label({one.name: one.label for one in groups}[group], self.language)
+
+    def base(self, count: int) -> str:
+        """Return the words for a base: of 97 who answered, or of 97 where nobody was asked."""
+        asked = self.questionnaire.source == "survey"
+        return say("base.answered" if asked else "base.of", self.language, n=count)
+
+    @property
+    def axis(self) -> str:
+        """The words under an axis of percentages."""
+        asked = self.questionnaire.source == "survey"
+        return say("figure.percent_axis" if asked else "figure.percent_of_all", self.language)
 
     def number(self, value: float, decimals: int = 0) -> str:
         """Return a number as the language writes it."""

@@ -7,13 +7,13 @@ import pandas as pd
 from upr_analysis.appendix import Index, Link, Section
 from upr_analysis.crosstab import RECOMMENDATIONS, THEMES
 from upr_analysis.documents import label
-from upr_analysis.exhibits import WITHHELD, Note, Table
+from upr_analysis.exhibits import WITHHELD, Note
 from upr_analysis.figures import draw_by_group
 from upr_analysis.findings import Comparison, compare_with_report
 from upr_analysis.labels import Labels
 from upr_analysis.parameters import meaning
 from upr_analysis.recommendations import Report
-from upr_analysis.tables import cross_table, flow_table, overall_table, shares
+from upr_analysis.tables import captioned, cross_table, flow_table, overall_table, shares
 from upr_analysis.words import say
 from upr_analysis.workspace import Step
 
@@ -90,12 +90,11 @@ def _published_section(report: Report, compared: list[Comparison], labels: Label
             )
         )
     heads = ("claim", "published", "ours", "verdict", "source")
-    table = Table(
+    table = captioned(
         pd.DataFrame(rows, columns=[say(f"published.{head}", language) for head in heads]),
-        caption=say("published.caption", language),
-        language=language,
-        align={say("published.ours", language): "left"},
-        key="published",
+        say("published.caption", language),
+        labels,
+        "published",
     )
     intro = say("published.intro", language, report=label(report.title, language))
     return Section(say("heading.published", language), intro, (table,))
@@ -119,12 +118,12 @@ def _recommendation_section(report: Report, estimates: pd.DataFrame, labels: Lab
         )
     heads = ("number", "text", "theme", "codes", "support", "source")
     base = int(rows["base"].iloc[0])
-    table = Table(
+    table = captioned(
         pd.DataFrame(found, columns=[say(f"recommendation.{head}", language) for head in heads]),
-        caption=say("recommendation.caption", language, n=base),
-        note=say("recommendation.note", language),
-        language=language,
-        key="recommendations",
+        say("recommendation.caption", language, n=base),
+        labels,
+        "recommendations",
+        say("recommendation.note", language),
     )
     intro = say("recommendation.intro", language, report=label(report.title, language))
     return Section(say("heading.recommendations", language), intro, (table,))
@@ -158,16 +157,15 @@ def _parameter_section(last: Step) -> Section:
         if name != "reason"
     ]
     heads = [say(f"column.{head}", language) for head in ("parameter", "value", "meaning")]
-    table = Table(
+    table = captioned(
         pd.DataFrame(rows, columns=heads),
-        caption=say("parameters.caption", language),
-        language=language,
-        align={heads[1]: "left"},
-        key="parameters",
+        say("parameters.caption", language),
+        last.labels,
+        "parameters",
     )
     return Section(say("heading.parameters", language), items=(table,))
 
 
 def _files(last: Step) -> tuple[Link, ...]:
     names = ["tables/estimates.csv"]
-    return tuple(Link(name, name.rpartition("/")[2]) for name in names)
+    return tuple(Link(f"../{name}", name.rpartition("/")[2]) for name in names)

@@ -16,10 +16,11 @@ import pandas as pd
 EMAIL: Final = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 LINK: Final = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+", re.IGNORECASE)
 HANDLE: Final = re.compile(r"(?<![\w@])@[A-Za-z_]\w{2,}")
-# A leading + or separators between digits, at least eight digits; year ranges and numbers with
-# grouped thousands look alike and are left.
+# A leading + or separators between digits, at least eight digits; year ranges, resolutions and
+# numbers with grouped thousands look alike and are left.
 PHONE: Final = re.compile(r"(?<![\w/.])\+?\(?\d[\d ().\-]{6,}\d(?!\w)")
 YEARS: Final = re.compile(r"(?:19|20)\d\d\s*[-–/ ]\s*(?:19|20)\d\d")
+RESOLUTION: Final = re.compile(r"\d{3,4} \(?(?:19|20)\d\d\)?")  # a resolution and its year
 THOUSANDS: Final = re.compile(r"\d{1,3}(?:[ .]\d{3})+")
 PLACEHOLDERS: Final = {
     "link": "[link]",
@@ -67,7 +68,11 @@ def is_phone(text: str) -> bool:
     """Whether digits and separators look like a telephone number rather than years or amounts."""
     digits = sum(character.isdigit() for character in text)
     plain = not re.search(r"[ ().\-+]", text)
-    return digits >= 8 and not plain and not (YEARS.search(text) or THOUSANDS.fullmatch(text))
+    return (
+        digits >= 8
+        and not plain
+        and not (YEARS.search(text) or THOUSANDS.fullmatch(text) or RESOLUTION.fullmatch(text))
+    )
 
 
 def contact_strings(columns: Iterable[pd.Series]) -> tuple[list[list[str]], set[str]]:

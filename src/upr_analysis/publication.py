@@ -1,7 +1,6 @@
 """From a run's steps to the folder that may be published: pages, tables, figures, crate, gate."""
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,10 +41,9 @@ def publish_run(last: Step, steps: Mapping[str, Path], staged: Path) -> None:
     `last` sees every table of the run; `steps` are the steps' folders in the store. Raises Refused,
     `public/` removed, where something in it could harm anyone.
     """
-    os.umask(0o022)
-    staged.mkdir(mode=0o755, parents=True)
+    staged.mkdir(parents=True)
     private = _gather(steps, staged / "private", "private")
-    os.chmod(private, 0o700)
+    _set_modes(private, folders=0o700, files=0o600)
     public = staged / "public"
     _gather(steps, public, "public")
     pages = _pages(steps)
@@ -61,6 +59,8 @@ def publish_run(last: Step, steps: Mapping[str, Path], staged: Path) -> None:
         software=versions(),
     )
     (public / "ro-crate-metadata.json").write_text(metadata, encoding="utf-8")
+    _set_modes(public, folders=0o755, files=0o644)
+    staged.chmod(0o755)
     expected = _expected(steps)
     refusals = inspect(public, expected, _secrets(last))
     if refusals:
@@ -82,8 +82,12 @@ def _gather(steps: Mapping[str, Path], target: Path, side: str) -> Path:
                 name = Path("notebooks") / name
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target / name)
-            os.chmod(target / name, 0o600 if side == "private" else 0o644)
     return target
+
+
+def _set_modes(folder: Path, folders: int, files: int) -> None:
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(folders if path.is_dir() else files)
 
 
 def _pages(steps: Mapping[str, Path]) -> dict[str, Any]:
@@ -179,7 +183,12 @@ def _secrets(last: Step) -> Secrets:
         if question.name in export.answers
     ]
     _, strings = contact_strings([*contacts, *export.personal])
-    own_texts = [path.read_text(encoding="utf-8") for path in last.consultation.glob("*.yml")]
+    # not simulation.yml, whose sentences the invented answers are made of
+    own_texts = [
+        path.read_text(encoding="utf-8")
+        for path in last.consultation.glob("*.yml")
+        if path.name in {"questionnaire.yml", "codebook.yml", "report.yml"}
+    ]
     own_texts += [
         path.read_text(encoding="utf-8") for path in (last.root / "notebooks").glob("*.ipynb")
     ]

@@ -26,6 +26,7 @@ Role = Literal[
     "codes",  # codings given by people, imported as codings of `codes_of`
     "filter",  # used for cleaning only (a test entry's mark, say)
 ]
+RESERVED = ("respondent", "language", "submitted", "themes", "codes", "recommendations")
 MOST_OPTIONS = 63  # a select-all answer is one bit an option in a signed 64-bit integer
 
 
@@ -169,7 +170,12 @@ class Questionnaire(Strict):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "Questionnaire":
-        problems = [*_repeated(self), *_references(self), *_grouping_problems(self)]
+        problems = [
+            *_reserved(self),
+            *_repeated(self),
+            *_references(self),
+            *_grouping_problems(self),
+        ]
         if problems:
             raise ValueError(" ".join(problems))
         return self
@@ -213,6 +219,15 @@ def _repeated(questionnaire: Questionnaire) -> list[str]:
         repeated = sorted({name for name in names if names.count(name) > 1})
         problems += [f"Two {what} are called {name!r}: rename one." for name in repeated]
     return problems
+
+
+def _reserved(questionnaire: Questionnaire) -> list[str]:
+    """Return the questions whose name would be that of another column."""
+    return [
+        f"No question may be called {question.name!r}: the name is the project's, rename it."
+        for question in questionnaire.survey
+        if question.name in RESERVED or question.name.endswith(("_state", "_other"))
+    ]
 
 
 def _references(questionnaire: Questionnaire) -> list[str]:

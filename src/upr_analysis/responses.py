@@ -56,30 +56,42 @@ def spellings(choices: Iterable[Choice]) -> dict[str, str]:
     }
 
 
-def split_options(cell: str, known: dict[str, str], separator: str) -> tuple[list[str], list[str]]:
-    """Split a joined select-all answer into declared options, longest first, and what is left.
+class OptionSplitter:
+    """Splits joined select-all answers into declared options, longest first, and what is left.
 
     `known` maps folded spellings to option names. An option that holds the separator is found
-    whole, since the options are matched before anything is split. Returns (names, other words).
+    whole, since options are matched before anything is split.
     """
-    mark = fold_label(separator)
-    end = rf"\s*(?:{re.escape(mark)}|$)"
-    longest = sorted(known, key=lambda spelling: -len(spelling))
-    option = re.compile(rf"\s*({'|'.join(map(re.escape, longest))}){end}")
-    rest = fold_label(cell)
-    names, left, start = [], [], 0
-    while start < len(rest):
-        match = option.match(rest, start)
-        if match:
-            names.append(known[match[1]])
-            start = match.end()
-            continue
-        cut = rest.find(mark, start)
-        stop = len(rest) if cut < 0 else cut
-        if rest[start:stop].strip():
-            left.append(rest[start:stop].strip())
-        start = stop + len(mark)
-    return names, left
+
+    def __init__(self, known: dict[str, str], separator: str) -> None:
+        self._known, self._mark = known, separator.strip() or separator
+        end = rf"\s*(?:{re.escape(self._mark)}|$)"
+        longest = sorted(known, key=lambda spelling: -len(spelling))
+        alternatives = "|".join(map(_as_written, longest))
+        self._option = re.compile(rf"\s*({alternatives}){end}", re.IGNORECASE)
+
+    def split(self, cell: str) -> tuple[list[str], list[str]]:
+        """Return (options' names, other words verbatim), each in order of mention."""
+        names, left, start = [], [], 0
+        while start < len(cell):
+            match = self._option.match(cell, start)
+            name = self._known.get(fold_label(match[1])) if match else None
+            if match and name is not None:
+                names.append(name)
+                start = match.end()
+                continue
+            cut = cell.find(self._mark, start)
+            stop = len(cell) if cut < 0 else cut
+            if cell[start:stop].strip():
+                left.append(cell[start:stop].strip())
+            start = stop + len(self._mark)
+        return names, left
+
+
+def _as_written(spelling: str) -> str:
+    """Return the pattern of a folded spelling in an answer: any white space, any quotes."""
+    words = r"\s+".join(map(re.escape, spelling.split()))
+    return words.replace("'", "['’‘]").replace('"', '["“”]')
 
 
 def type_responses(export: Export, questionnaire: Questionnaire, seed: int) -> Responses:
@@ -211,14 +223,16 @@ class _Typing:
 
     def _split(self, question: Question, bits: dict[str, int]) -> tuple[np.ndarray, pd.Series]:
         """Split joined answers, each distinct one once; returns masks (n,) and other words (n,)."""
-        known = spellings(self.questionnaire.options(question))
+        splitter = OptionSplitter(
+            spellings(self.questionnaire.options(question)), question.separator
+        )
         places, distinct = pd.factorize(self.export.answers[question.name])
         masks, left = np.zeros(len(distinct), dtype=np.int64), []
         for place, cell in enumerate(distinct):
-            names, words = split_options(cell, known, question.separator)
+            names, words = splitter.split(cell)
             for name in names:
                 masks[place] |= bits[name]
-            left.append("; ".join(words))
+            left.append(question.separator.join(words))
         return masks[places], pd.Series(left, dtype="str").iloc[places].reset_index(drop=True)
 
     def _import_codes(self, question: Question, answers: pd.Series) -> None:

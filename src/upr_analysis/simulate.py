@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import typer
 from pydantic import Field
@@ -28,6 +28,7 @@ from upr_analysis.documents import Strict, label, read_model
 from upr_analysis.problems import InputError, did_you_mean
 from upr_analysis.questionnaire import Question, Questionnaire, read_questionnaire, relevance
 
+Card = TypeVar("Card")
 ByLanguage = dict[str, tuple[str, ...]]
 SKIPPED: Final = "skipped"
 NOWHERE: Final = "none"  # the profile of those who leave the country question blank
@@ -272,7 +273,7 @@ class _Block:
         """Return a row of each of FAULTS, made from the block's valid respondents."""
         talkative = sorted(people, key=lambda one: sum(map(len, one.cells.values())))
         exact, near, test, empty, partial = (
-            self._again(talkative[place]) for place in (-3, -2, 0, 0, 0)
+            self._again(talkative[max(place, -len(people))]) for place in (-3, -2, 0, 0, 0)
         )
         for name in self.simulation.open:
             if near.answer(name):
@@ -455,6 +456,11 @@ class _Block:
             and place not in taken
             and (not named or self._gave_contacts(person))
         ]
+        if not places:
+            raise InputError(
+                f"simulation.yml: nobody is left who writes {language!r} and answers {question}: "
+                "take away an oddity, or deal more of them."
+            )
         places.sort(key=lambda place: -len(self.people[place].answer(question)))
         place = self.rng.choice(places[: max(1, len(places) // 2)])
         taken.add(place)
@@ -481,7 +487,7 @@ class _Block:
         return " ".join(said)
 
 
-def _dealt(deck: Mapping[int, int] | Mapping[str, int], rng: random.Random) -> list:  # type: ignore[type-arg]
+def _dealt(deck: Mapping[Card, int], rng: random.Random) -> list[Card]:
     cards = [name for name, count in deck.items() for _ in range(count)]
     rng.shuffle(cards)
     return cards

@@ -22,9 +22,10 @@ groups and items, never by the counts: an attacker who runs the algorithm again 
 import ctypes
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -62,6 +63,16 @@ class Rules:
     overlapping: frozenset[str] = frozenset()
     sensitive: frozenset[tuple[str, str]] = frozenset()
 
+    @property
+    def wide(self) -> int:
+        """The width that each protected cell keeps, known respondents allowed for."""
+        return self.min_width + self.known_respondents
+
+    @property
+    def smallest_base(self) -> int:
+        """The base from which a group's zeros and full cells are printed: all else is wide."""
+        return max(self.minimum_base, self.wide + 2)
+
 
 @dataclass(frozen=True)
 class Suppressed:
@@ -77,35 +88,42 @@ class Suppressed:
     report: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class _Links:
-    """All that adds up: `least` <= `matrix` (links, cells) @ counts <= `most`."""
+@dataclass
+class _Question:
+    """One question's cells, in a fixed order, and what adds up: least <= links @ n <= most."""
 
-    matrix: sparse.csr_array
+    cells: pd.DataFrame
+    n: np.ndarray
+    base: np.ndarray
+    total: np.ndarray  # place of the item's total
+    is_total: np.ndarray
+    sensitive: np.ndarray
+    exclusive: bool
+    links: np.ndarray
     least: np.ndarray
     most: np.ndarray
+    # grow where no pattern is wide enough: withheld with zeros and all, and totals withheld besides
+    whole: np.ndarray
+    hidden: np.ndarray
 
 
 @dataclass(frozen=True)
 class _System:
-    """The cells of a question, in a fixed order, as the attacker's unknowns.
+    """A question as the attacker sees it: tables of differences from the true one.
 
-    `n` (cells,) are counts; a withheld one lies between `low` and `high` as far as the rules say.
-    `forced` are withheld in any case, `free` may be for others' sake, `demand` is the width that
-    each must keep, 0 if it is not protected.
+    A withheld cell may differ by `down` to `up` as far as the rules say, and `least` <= `links` @
+    differences <= `most`. `forced` cells are withheld in any case, `free` ones may be for others'
+    sake; `demand` is how widely a protected cell must range, 0 for the others.
     """
 
-    n: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    down: np.ndarray
+    up: np.ndarray
     forced: np.ndarray
     free: np.ndarray
     demand: np.ndarray
-    links: _Links
-
-    @property
-    def range(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.low, self.high
+    links: np.ndarray
+    least: np.ndarray
+    most: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -115,30 +133,10 @@ class _Programme:
     goal: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    matrix: sparse.csr_array
+    matrix: sparse.coo_array
     least: np.ndarray
     most: np.ndarray
     binaries: int = 0  # how many of the first x are decisions
-
-
-@dataclass
-class _Question:
-    """One question's cells with what the rules say of each; `whole` and `hidden` grow if needed."""
-
-    cells: pd.DataFrame
-    links: _Links
-    n: np.ndarray
-    base: np.ndarray
-    total: np.ndarray  # place of the item's total
-    is_total: np.ndarray
-    sensitive: np.ndarray
-    exclusive: bool
-    whole: np.ndarray = field(init=False)  # withheld with its zeros: the pattern could not be kept
-    hidden: np.ndarray = field(init=False)  # totals withheld since their crossing gave too much
-
-    def __post_init__(self) -> None:
-        self.whole = np.zeros(len(self.n), dtype=bool)
-        self.hidden = np.zeros(len(self.n), dtype=bool)
 
 
 def suppress(estimates: pd.DataFrame, rules: Rules) -> Suppressed:
@@ -150,21 +148,21 @@ def suppress(estimates: pd.DataFrame, rules: Rules) -> Suppressed:
     """
     public = estimates.copy()
     if rules.minimum_cell == 0:
-        return Suppressed(public, frozenset(), _report(public, pd.DataFrame()))
+        nothing = pd.DataFrame({"whole": {}, "crossed": {}}, dtype=bool)
+        return Suppressed(public, frozenset(), _report(public, nothing))
     shares = estimates.loc[estimates["measure"] == "share"]
     _check(estimates, shares)
-    outcomes = [pd.DataFrame(columns=["id", "withheld", "protected", "crossed", "whole"])]
-    for name, rows in shares.groupby("question", sort=True):
-        outcomes.append(_protect(_question(str(name), rows, rules), rules))
-    outcome = pd.concat(outcomes[1:] or outcomes, ignore_index=True).set_index("id")
-    withheld = outcome.index[outcome["withheld"].astype(bool)]
-    public["suppressed"] = public["id"].isin(withheld)
-    public["suppressed"] |= public["table"].isin(public.loc[public["suppressed"], "table"]) & (
-        public["measure"] != "share"
-    )
+    questions = [
+        _question(str(name), rows, rules) for name, rows in shares.groupby("question", sort=True)
+    ]
+    fates = [_protect(question, rules) for question in questions]
+    fate = pd.concat(fates).set_index("id")
+    public["suppressed"] = public["id"].isin(fate.index[fate["withheld"]])
+    touched = public.loc[public["suppressed"], "table"]
+    public["suppressed"] |= (public["measure"] != "share") & public["table"].isin(touched)
     public.loc[public["suppressed"], NUMBERS] = pd.NA
-    protected = outcome.index[outcome["protected"].astype(bool)]
-    return Suppressed(public, frozenset(protected), _report(public, outcome))
+    protected = frozenset(fate.index[fate["protected"]])
+    return Suppressed(public, protected, _report(public, fate))
 
 
 def _check(estimates: pd.DataFrame, shares: pd.DataFrame) -> None:
@@ -194,147 +192,142 @@ def _question(name: str, rows: pd.DataFrame, rules: Rules) -> _Question:
     order = rows.assign(stated=rows["group"] != NOT_STATED)
     cells = order.sort_values(["group_by", "stated", "group", "item"]).reset_index(drop=True)
     is_total = (cells["group_by"] == "").to_numpy(dtype=bool)
-    totals = {item: place for place, item in enumerate(cells.loc[is_total, "item"])}
+    totals = {str(item): place for place, item in enumerate(cells.loc[is_total, "item"])}
     lacking = sorted(set(cells["item"]) - set(totals))
     if lacking:
         raise InputError(f"Question {name!r} has no overall count of {lacking[0]!r}: add its row.")
     exclusive = name in rules.exclusive
-    question = _Question(
-        cells=cells,
-        links=_links(cells, totals, exclusive, rules),
-        n=cells["n"].to_numpy(dtype=np.int64),
-        base=cells["base"].to_numpy(dtype=np.int64),
-        total=cells["item"].map(totals).to_numpy(dtype=np.int64),
-        is_total=is_total,
-        sensitive=np.array([
-            (name, "") in rules.sensitive or (name, item) in rules.sensitive
-            for item in cells["item"]
-        ]),
-        exclusive=exclusive,
-    )  # fmt: skip
-    sums = question.links.matrix @ question.n
-    if (sums < question.links.least).any() or (sums > question.links.most).any():
+    found = list(_sums(cells, totals, exclusive, rules))
+    links = np.zeros((len(found), len(cells)))
+    for row, (added, taken, _, _) in enumerate(found):
+        links[row, added], links[row, taken] = 1, -1
+    n = cells["n"].to_numpy(dtype=np.int64)
+    least, most = (np.array([link[end] for link in found], dtype=float) for end in (2, 3))
+    if (links @ n < least).any() or (links @ n > most).any():
         raise InputError(
             f"The counts of question {name!r} do not add up over its items or groups: count them"
             " again, or declare that its items or a grouping's groups overlap."
         )
-    return question
-
-
-def _links(cells: pd.DataFrame, totals: dict[str, int], exclusive: bool, rules: Rules) -> _Links:
-    """Return what ties a question's cells: items to the base, groups to the item's total.
-
-    Where groups overlap, a respondent is in one or more of them: total <= sum of groups <= total +
-    (sum of bases - base), and nobody is in a group and in none.
-    """
-    found = list(_sums(cells, totals, exclusive, rules))
-    places = [place for positive, negative, _, _ in found for place in [*positive, *negative]]
-    signs = [s for plus, minus, _, _ in found for s in [1] * len(plus) + [-1] * len(minus)]
-    rows = [row for row, (plus, minus, _, _) in enumerate(found) for _ in [*plus, *minus]]
-    matrix = sparse.coo_array((signs, (rows, places)), shape=(len(found), len(cells)), dtype=float)
-    least, most = (np.array([link[end] for link in found], dtype=float) for end in (2, 3))
-    return _Links(sparse.csr_array(matrix), least, most)
+    sensitive = [
+        not {(name, ""), (name, item)}.isdisjoint(rules.sensitive) for item in cells["item"]
+    ]
+    return _Question(
+        cells=cells,
+        n=n,
+        base=cells["base"].to_numpy(dtype=np.int64),
+        total=cells["item"].map(totals).to_numpy(dtype=np.int64),
+        is_total=is_total,
+        sensitive=np.array(sensitive),
+        exclusive=exclusive,
+        links=links,
+        least=least,
+        most=most,
+        whole=np.zeros(len(n), dtype=bool),
+        hidden=np.zeros(len(n), dtype=bool),
+    )
 
 
 def _sums(
     cells: pd.DataFrame, totals: dict[str, int], exclusive: bool, rules: Rules
 ) -> Iterator[tuple[list[int], list[int], int, int]]:
-    """Yield each link: cells that are added, those taken off, the least and most that is left."""
+    """Yield each link: the cells added, the cells taken off, the least and most that is left.
+
+    Items add up to the base, groups to the item's total. Where groups overlap, total <= sum of
+    groups <= total + (sum of bases - base), and nobody is both in a group and in none.
+    """
     base, group = cells["base"].tolist(), cells["group"].tolist()
     everyone = base[next(iter(totals.values()))]
+    columns, rows = defaultdict(list), defaultdict(list)
+    for place, (item, by) in enumerate(zip(cells["item"], cells["group_by"], strict=True)):
+        columns[by, group[place]].append(place)
+        rows[item, by].append(place)
+    name = cells["question"][0]
+    if any(len({base[place] for place in column}) > 1 for column in columns.values()):
+        raise InputError(f"Question {name!r} has several bases in a group: count one base.")
     if exclusive:
-        for places in cells.groupby(["group_by", "group"]).indices.values():
-            yield list(places), [], base[places[0]], base[places[0]]
-    crossed = cells[cells["group_by"] != ""]
-    for by, item in crossed[["group_by", "item"]].drop_duplicates().itertuples(index=False):
-        own = (crossed["group_by"] == by) & (crossed["item"] == item)
-        places, total = list(crossed.index[own]), [totals[item]]
-        if by not in rules.overlapping:
-            yield places, total, 0, 0
+        for column in columns.values():
+            yield column, [], base[column[0]], base[column[0]]
+    for (item, by), row in rows.items():
+        if by == "":
             continue
-        yield places, total, 0, sum(base[place] for place in places) - everyone
-        nowhere = [place for place in places if group[place] == NOT_STATED]
-        for place in places:
-            apart = [place, *nowhere] if place not in nowhere else nowhere
-            yield apart, total, sum(base[place] for place in apart) - everyone, 0
+        spare = sum(base[place] for place in row) - everyone
+        if spare < 0 or (spare and by not in rules.overlapping):
+            raise InputError(
+                f"The bases of {name!r} by {by!r} add up to {spare:+d} more than all: count those"
+                " in no group as not_stated, or declare that the groups overlap."
+            )
+        yield row, [totals[item]], 0, spare
+        if by in rules.overlapping:
+            for place in row:
+                apart = {place, *(other for other in row if group[other] == NOT_STATED)}
+                rest = everyone - sum(base[one] for one in apart)
+                yield sorted(apart), [totals[item]], -rest, 0
 
 
 def _protect(question: _Question, rules: Rules) -> pd.DataFrame:
-    """Return each cell's fate; what cannot be kept apart is withheld whole, then its totals."""
+    """Return each cell's fate: totals are settled first, then what is crossed."""
     while True:
-        system, crossed = _one_way_then_crossed(question, rules)
-        withheld, narrow = _complete(system)
+        totals, narrow = _complete(_system(question, rules))
+        if not len(narrow):
+            system = _system(question, rules, totals)
+            withheld, narrow = _complete(system)
         if not len(narrow):
             break
         _withhold_more(question, narrow)
-    return pd.DataFrame(
-        {
-            "id": question.cells["id"],
-            "withheld": withheld,
-            "protected": system.demand > 0,
-            "crossed": crossed | question.is_total,
-            "whole": question.whole,
-        }
-    )
+    fate = {"withheld": withheld, "protected": system.demand > 0, "whole": question.whole}
+    crossed = question.is_total | _crossed(question, rules, totals)
+    return question.cells[["id"]].assign(**fate, crossed=crossed)
 
 
-def _one_way_then_crossed(question: _Question, rules: Rules) -> tuple[_System, np.ndarray]:
-    """Settle the totals, and return the system of all cells with them, and who is crossed."""
-    n, base, at, k = question.n, question.base, question.is_total, rules.minimum_cell
-    small = base < rules.minimum_base
-    protected = ((n > 0) & (n < k)) | (
-        np.zeros(len(n), dtype=bool) if question.exclusive else (base - n > 0) & (base - n < k)
+def _protected(question: _Question, rules: Rules) -> np.ndarray:
+    """Return which cells are too small, or of too few others, to be known."""
+    n, others = question.n, question.base - question.n
+    small = (n > 0) & (n < rules.minimum_cell)
+    if not question.exclusive:
+        small |= (others > 0) & (others < rules.minimum_cell)
+    # an answer that everyone or nobody gave is no secret of a group either
+    small &= ((n > 0) & (others > 0))[question.total]
+    few = np.minimum(n, others) < rules.minimum_sensitive
+    small |= question.hidden | (question.sensitive & (few | ~question.is_total))
+    return np.asarray(small)
+
+
+def _crossed(question: _Question, rules: Rules, totals: np.ndarray) -> np.ndarray:
+    """Return which cells are of an item that may be crossed, given the totals withheld."""
+    enough = np.minimum(question.n, question.base - question.n) >= rules.minimum_cross
+    crossed: np.ndarray = (
+        ~question.is_total & (enough & ~totals & ~question.sensitive)[question.total]
     )
-    # what everyone or nobody answered is no secret of a group either
-    protected &= (n[question.total] > 0) & (n[question.total] < base[question.total])
-    few = np.minimum(n, base - n) < rules.minimum_sensitive
-    protected |= question.sensitive & (few | ~at)
-    protected |= question.hidden
-    openly = ~(small | question.whole | question.sensitive)  # with its zeros and full cells
-    forced = protected | small | question.whole
-    system = _System(
-        n=n,
-        low=np.where(openly, 1, 0),
-        high=np.where(openly, base - 1, base),
+    return crossed
+
+
+def _system(question: _Question, rules: Rules, totals: np.ndarray | None = None) -> _System:
+    """Return the system of the totals alone, or of all cells once it is settled which are shown."""
+    n, base, at = question.n, question.base, question.is_total
+    protected = _protected(question, rules)
+    shut = protected | question.whole | (base < rules.smallest_base)
+    inner = (n > 0) & (n < base)
+    if totals is None:
+        looked_at, printed = at, at
+        forced, free = shut & at, ~shut & at & (inner | question.sensitive)
+    else:
+        looked_at, printed = np.ones(len(n), dtype=bool), at | _crossed(question, rules, totals)
+        forced = np.where(at, totals, shut | ~printed)
+        free = ~forced & ~at & inner
+    # where zeros and full cells are printed, what is withheld is neither
+    zeros = printed & ~(question.whole | question.sensitive | (base < rules.smallest_base))
+    low, high = np.where(zeros, 1, 0), np.where(zeros, base - 1, base)
+    within = (question.links[:, ~looked_at] == 0).all(axis=1)
+    sums = question.links @ n
+    return _System(
+        down=low - n,
+        up=high - n,
         forced=forced,
-        free=~forced & (~openly | ((n > 0) & (n < base))),
-        demand=np.zeros(len(n)),
-        links=question.links,
-    )
-    wide = rules.min_width + rules.known_respondents
-    one_way = _totals_only(system, at, np.where(protected, wide, 0))
-    withheld, narrow = _complete(one_way)
-    if len(narrow):  # all of them, with their zeros: then anything between 0 and the base fits
-        units = at if question.exclusive else np.isin(np.arange(len(n)), narrow)
-        question.whole |= units[question.total]
-        return _one_way_then_crossed(question, rules)
-    enough = np.minimum(n, base - n) >= rules.minimum_cross
-    crossed = ~at & (~withheld & enough & ~question.sensitive)[question.total]
-    openly &= at | crossed
-    forced = np.where(at, withheld, forced | ~crossed)
-    system = replace(
-        system,
-        low=np.where(openly, 1, 0),
-        high=np.where(openly, base - 1, base),
-        forced=forced,
-        free=~forced & ~at & (n > 0) & (n < base),
-    )
-    width = np.minimum(wide, system.high - system.low)
-    return replace(system, demand=np.where(protected, width, 0)), crossed
-
-
-def _totals_only(system: _System, at: np.ndarray, demand: np.ndarray) -> _System:
-    """Return the system with nothing but totals: the links among them, no cell withheld."""
-    within = abs(system.links.matrix) @ (~at).astype(float) == 0
-    links = _Links(
-        system.links.matrix[within], system.links.least[within], system.links.most[within]
-    )
-    return replace(
-        system,
-        forced=system.forced & at,
-        free=system.free & at,
-        demand=np.where(at, np.minimum(demand, system.high - system.low), 0),
-        links=links,
+        free=free,
+        demand=np.where(protected & looked_at, np.minimum(rules.wide, high - low), 0),
+        links=question.links[within],
+        least=(question.least - sums)[within],
+        most=(question.most - sums)[within],
     )
 
 
@@ -343,10 +336,8 @@ def _withhold_more(question: _Question, narrow: np.ndarray) -> None:
     before = int(question.whole.sum() + question.hidden.sum())
     by, item = question.cells["group_by"].to_numpy(), question.cells["item"].to_numpy()
     for cell in narrow:
-        unit = np.ones(len(by), dtype=bool) if question.exclusive else item == item[cell]
-        crossing = unit & ~question.is_total
-        if not question.is_total[cell]:
-            crossing &= by == by[cell]
+        unit = np.full(len(by), True) if question.exclusive else item == item[cell]
+        crossing = unit & ~question.is_total & (question.is_total[cell] | (by == by[cell]))
         if not question.whole[crossing].all():
             question.whole |= crossing
         elif not (question.hidden | question.whole)[question.total[cell]]:
@@ -363,121 +354,129 @@ def _withhold_more(question: _Question, narrow: np.ndarray) -> None:
 def _complete(system: _System) -> tuple[np.ndarray, np.ndarray]:
     """Withhold the fewest free cells so that each protected cell is wide enough.
 
-    Returns what is withheld, and the cells for which even withholding all free ones is not enough
-    ([] if there are none). Programmes are made for narrow cells only, then all are looked at again.
+    Returns what is withheld, and the cells that no pattern makes wide enough ([] if there are
+    none). A programme asks for narrow cells only; then all are looked at again.
     """
     withheld, protected = system.forced.copy(), np.flatnonzero(system.demand)
     narrow = _narrow(system, withheld, protected)
     hopeless = _narrow(system, system.forced | system.free, narrow)
-    if len(hopeless):
-        return withheld, hopeless
     component = _components(system, system.forced | system.free)
-    kept = narrow
-    while len(narrow):
+    # tables apart by the demand need no larger step in any other cell, the links being a network
+    reach = np.where(system.free, system.demand.max(initial=0), np.inf)
+    near = replace(system, down=np.maximum(system.down, -reach), up=np.minimum(system.up, reach))
+    kept = narrow[:0]
+    while len(narrow) and not len(hopeless):
         kept = np.union1d(kept, narrow)
         parts = [np.flatnonzero(component == label) for label in np.unique(component[narrow])]
-        solved = _solve([_fewest(system, part, kept[np.isin(kept, part)]) for part in parts])
+        solved = _solve([_fewest(near, part, kept[np.isin(kept, part)]) for part in parts])
         if solved is None:
             return withheld, narrow
         for part, found in zip(parts, solved, strict=True):
             free = part[system.free[part]]
             withheld[free] = found[: len(free)] == 1
         narrow = _narrow(system, withheld, protected)
-    return withheld, narrow
+        hopeless = narrow[np.isin(narrow, kept)]
+    return withheld, hopeless
 
 
 def _components(system: _System, unknown: np.ndarray) -> np.ndarray:
     """Label the unknown cells (cells,) by what links them; -1 where known."""
-    places = np.flatnonzero(unknown)
     labels = np.full(len(unknown), -1)
-    if len(places):
-        part = abs(system.links.matrix[:, places])
-        labels[places] = connected_components(part.T @ part, directed=False)[1]
+    part = system.links[:, unknown] != 0
+    if part.shape[1]:
+        labels[unknown] = connected_components(part.T @ part, directed=False)[1]
     return labels
 
 
 def _narrow(system: _System, withheld: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Return those of the protected cells that range less widely than they must."""
+    """Return those of the withheld cells that range less widely than they must.
+
+    Two whole tables are found for each; if they were not the furthest apart, cells would seem
+    narrower than they are, never wider.
+    """
     component = _components(system, withheld)
     groups = [cells[component[cells] == label] for label in np.unique(component[cells])]
     parts = [np.flatnonzero(component == component[group[0]]) for group in groups]
-    programmes = []
-    for group, part in zip(groups, parts, strict=True):
-        low, high = (np.tile((end - system.n)[part], 2 * len(group)) for end in system.range)
-        goal = -_differences(part, group).sum(axis=0)
-        programmes.append(_Programme(goal, low, high, *_tables(system, part, len(group))))
-    solved = _solve(programmes)
-    if solved is None:
-        return cells
-    width = [
-        _differences(part, group) @ found
-        for group, part, found in zip(groups, parts, solved, strict=True)
-    ]
-    return np.concatenate(
+    apart = [_apart(part, group) for part, group in zip(parts, groups, strict=True)]
+    solved = _solve(
         [
-            cells[:0],
-            *(group[w < system.demand[group]] for group, w in zip(groups, width, strict=True)),
+            _Programme(
+                -difference.sum(axis=0),
+                np.tile(system.down[part], 2 * len(group)),
+                np.tile(system.up[part], 2 * len(group)),
+                *_tables(system, part, part[:0], 2 * len(group)),
+            )
+            for part, group, difference in zip(parts, groups, apart, strict=True)
         ]
     )
-
-
-def _tables(
-    system: _System, part: np.ndarray, pairs: int
-) -> tuple[sparse.csr_array, np.ndarray, np.ndarray]:
-    """Return the links of `pairs` pairs of tables, each as its differences from the true one."""
-    rows = np.flatnonzero(abs(system.links.matrix[:, part]).sum(axis=1))
-    sums = system.links.matrix[rows] @ system.n
-    matrix = sparse.kron(sparse.eye_array(2 * pairs), system.links.matrix[rows][:, part], "csr")
-    ends = ((end[rows] - sums) for end in (system.links.least, system.links.most))
-    least, most = (np.tile(end, 2 * pairs) for end in ends)
-    return sparse.csr_array(matrix), least, most
-
-
-def _differences(part: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Return (cells, variables): each cell's count in its first table less that in its second."""
-    chosen = (part[None, :] == cells[:, None]).astype(float)
-    blocks = np.zeros((len(cells), len(cells), 2, len(part)))
-    place = np.arange(len(cells))
-    blocks[place, place, 0], blocks[place, place, 1] = chosen, -chosen
-    return blocks.reshape(len(cells), -1)
+    if solved is None:
+        return cells
+    widths = [difference @ found for difference, found in zip(apart, solved, strict=True)]
+    width = dict(
+        zip(np.concatenate([cells[:0], *groups]), np.concatenate([[], *widths]), strict=True)
+    )
+    return np.array([cell for cell in cells if width[cell] < system.demand[cell]], dtype=int)
 
 
 def _fewest(system: _System, part: np.ndarray, kept: np.ndarray) -> _Programme:
     """Ask which free cells of a component to withhold so that the kept ones are wide enough.
 
     The extended programme of Fischetti and Salazar-González (2001, Management Science 47(7)), with
-    sliding protection: one binary a free cell, and for each kept cell two tables of whole numbers
-    that differ in it by its demand and, in what is printed, not at all.
+    sliding protection: one binary a free cell, and for each kept cell two tables that differ in it
+    by its demand and, in what is printed, not at all.
     """
-    free, copies = np.flatnonzero(system.free[part]), 2 * len(kept)
-    low, high = ((end - system.n)[part] for end in system.range)
-    # tables apart by the demand need no larger step in any other cell: the links are a network
-    step = np.where(system.free[part], system.demand[kept].max(), 0)
-    low = np.where(system.forced[part], low, np.maximum(low, -step))
-    high = np.where(system.forced[part], high, np.minimum(high, step))
-    tables, least, most = _tables(system, part, len(kept))
-    eye = sparse.eye_array(len(part), format="csr")[free]
-    steps = sparse.kron(sparse.eye_array(copies), eye)
-    up, down = (np.tile(np.diag(-end[free]), (copies, 1)) for end in (high, low))
-    apart = _differences(part, kept)
-    nothing = np.zeros((tables.shape[0], len(free))), np.zeros((len(kept), len(free)))
-    matrix = sparse.vstack(
-        [
-            sparse.hstack([sparse.csr_array(side) for side in row])
-            for row in ((nothing[0], tables), (up, steps), (down, steps), (nothing[1], apart))
-        ],
-        format="csr",
-    )
-    zero, inf = np.zeros(copies * len(free)), np.full(copies * len(free), np.inf)
+    free, copies = part[system.free[part]], 2 * len(kept)
+    matrix, least, most = _tables(system, part, free, copies)
+    apart = np.hstack([np.zeros((len(kept), len(free))), _apart(part, kept)])
+    order = np.arange(1, len(free) + 1) / max(1, len(free))
     return _Programme(
-        np.concatenate([_costs(len(free)), np.zeros(copies * len(part))]),
-        np.concatenate([np.zeros(len(free)), np.tile(low, copies)]),
-        np.concatenate([np.ones(len(free)), np.tile(high, copies)]),
-        matrix,
-        np.concatenate([least, -inf, zero, system.demand[kept]]),
-        np.concatenate([most, zero, inf, np.full(len(kept), np.inf)]),
+        # less than one more in all, so that the order decides between equals only
+        np.concatenate([1 + order**1.5 / (2 * len(order) + 1), np.zeros(copies * len(part))]),
+        np.concatenate([np.zeros(len(free)), np.tile(system.down[part], copies)]),
+        np.concatenate([np.ones(len(free)), np.tile(system.up[part], copies)]),
+        sparse.coo_array(sparse.vstack([matrix, sparse.coo_array(apart)])),
+        np.concatenate([least, system.demand[kept]]),
+        np.concatenate([most, np.full(len(kept), np.inf)]),
         len(free),
     )
+
+
+def _tables(
+    system: _System, part: np.ndarray, free: np.ndarray, copies: int
+) -> tuple[sparse.coo_array, np.ndarray, np.ndarray]:
+    """Return what holds in each table: its links, and that free cells differ only if withheld.
+
+    Variables are a binary for each free cell, then the cells of each table in turn.
+    """
+    rows = system.links[:, part].any(axis=1)
+    cells, switches = system.links[rows][:, part], np.zeros((int(rows.sum()), len(free)))
+    if len(free):
+        chosen = (free[:, None] == part).astype(float)
+        cells = np.vstack([cells, chosen, chosen])
+        limits = [np.diag(-system.up[free]), np.diag(-system.down[free])]
+        switches = np.vstack([switches, *limits])
+    least = np.concatenate([system.least[rows], np.full(len(free), -np.inf), np.zeros(len(free))])
+    most = np.concatenate([system.most[rows], np.zeros(len(free)), np.full(len(free), np.inf)])
+    across = sparse.coo_array(np.tile(switches, (copies, 1)))
+    matrix = sparse.hstack([across, _diagonal(cells, copies)], format="coo")
+    return sparse.coo_array(matrix), np.tile(least, copies), np.tile(most, copies)
+
+
+def _diagonal(block: np.ndarray, copies: int) -> sparse.coo_array:
+    """Return a matrix with copies of the block along its diagonal."""
+    rows, columns = np.nonzero(block)
+    step = np.arange(copies)[:, None]
+    places = (rows + step * block.shape[0]).ravel(), (columns + step * block.shape[1]).ravel()
+    shape = (copies * block.shape[0], copies * block.shape[1])
+    return sparse.coo_array((np.tile(block[rows, columns], copies), places), shape=shape)
+
+
+def _apart(part: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Return (cells, variables): each cell's count in its first table less that in its second."""
+    pairs = np.zeros((len(cells), len(cells), 2, len(part)))
+    for place, cell in enumerate(cells):
+        pairs[place, place] = np.outer([1, -1], part == cell)
+    return pairs.reshape(len(cells), -1)
 
 
 def _solve(programmes: list[_Programme]) -> list[np.ndarray] | None:
@@ -502,11 +501,13 @@ def _solve(programmes: list[_Programme]) -> list[np.ndarray] | None:
             )
         if solved.x is None:
             return None
-        found = np.round(solved.x)
-        sums = matrix @ found
-        if (least <= sums).all() and (sums <= most).all() and np.allclose(found, solved.x):
-            return np.split(found, np.cumsum([len(one.goal) for one in programmes])[:-1])
-    return None
+        found = np.rint(solved.x)
+        if np.allclose(found, solved.x, atol=1e-5):
+            break
+    sums = matrix @ found
+    if (sums < least).any() or (sums > most).any():  # solvers err: their word is not taken
+        return None
+    return np.split(found, np.cumsum([len(one.goal) for one in programmes])[:-1])
 
 
 @contextmanager
@@ -525,30 +526,19 @@ def _silence() -> Iterator[None]:
             os.close(shown)
 
 
-def _costs(size: int) -> np.ndarray:
-    """Return what withholding each cell costs: one, and less than one in all for the order."""
-    order = np.arange(1, size + 1) / size
-    return 1 + 0.5 * order**1.5 / size
-
-
-def _report(public: pd.DataFrame, outcome: pd.DataFrame) -> pd.DataFrame:
-    shares = public.loc[public["measure"] == "share", ["id", "table", "suppressed"]]
-    joined = shares.join(outcome, on="id")
-    rows = []
-    for table, cells in joined.groupby("table", sort=False):
-        whole = cells["whole"].astype(bool) if len(outcome) else cells["suppressed"]
-        crossed = cells["crossed"].astype(bool) if len(outcome) else ~cells["suppressed"]
-        status = "withheld whole" if whole.all() else "partly withheld whole"
-        rows.append(
-            {
-                "table": table,
-                "cells": len(cells),
-                "shown": int((~cells["suppressed"]).sum()),
-                "withheld": int((cells["suppressed"] & crossed).sum()),
-                "not_crossed": int((~crossed).sum()),
-                "status": status if whole.any() else "exact",
-            }
-        )
-    return pd.DataFrame(
-        rows, columns=["table", "cells", "shown", "withheld", "not_crossed", "status"]
+def _report(public: pd.DataFrame, fate: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a table: how many cells it has, shows, withholds and does not cross, and how."""
+    shares = public.loc[public["measure"] == "share", ["table", "suppressed"]]
+    cells = shares.assign(whole=public["id"].map(fate["whole"]).fillna(False).astype(bool))
+    cells["not_crossed"] = ~public["id"].map(fate["crossed"]).fillna(True).astype(bool)
+    cells["withheld"] = cells["suppressed"] & ~cells["not_crossed"]
+    cells["shown"] = ~cells["suppressed"]
+    tables = cells.groupby("table", sort=False)
+    report = tables[["shown", "withheld", "not_crossed"]].sum().astype(int)
+    report.insert(0, "cells", tables.size())
+    report["status"] = np.select(
+        [tables["whole"].all(), tables["whole"].any()],
+        ["withheld whole", "partly withheld whole"],
+        "exact",
     )
+    return report.reset_index()

@@ -7,10 +7,27 @@ import pandas as pd
 
 from upr_analysis.codebook import Codebook
 from upr_analysis.documents import label
+from upr_analysis.estimates import NOT_STATED
 from upr_analysis.exhibits import WITHHELD, Table
 from upr_analysis.labels import NO_BREAK, Labels
 from upr_analysis.questionnaire import Questionnaire
 from upr_analysis.words import say
+
+
+def captioned(
+    frame: pd.DataFrame,
+    caption: str,
+    labels: Labels,
+    key: str,
+    note: str = "",
+    numbers: bool = False,
+) -> Table:
+    """Return a table in the labels' language, marked as invented where they say so.
+
+    With `numbers` all columns but the first are set right, though their cells are text.
+    """
+    sides = dict.fromkeys(map(str, frame.columns[1:]), "right") if numbers else None
+    return Table(frame, caption, note, labels.language, sides, key, labels.mark)  # type: ignore[arg-type]
 
 
 def overall_table(estimates: pd.DataFrame, question: str, labels: Labels) -> Table:
@@ -22,7 +39,6 @@ def overall_table(estimates: pd.DataFrame, question: str, labels: Labels) -> Tab
     if not _is_ordered(labels.questionnaire, question):
         rows = rows.sort_values("n", ascending=False, na_position="last", kind="stable")
     base = int(rows["base"].iloc[0])
-    say_base = say("base.answered", labels.language, n=labels.number(base))
     frame = pd.DataFrame(
         {
             say("table.item", labels.language): [
@@ -34,12 +50,13 @@ def overall_table(estimates: pd.DataFrame, question: str, labels: Labels) -> Tab
             ],
         }
     )
-    return Table(
+    return captioned(
         frame,
-        caption=f"{labels.question(question)} ({say_base})",
+        caption=f"{labels.question(question)} ({labels.base(base)})",
         note=_several(question, labels),
-        language=labels.language,
+        labels=labels,
         key=question,
+        numbers=True,
     )
 
 
@@ -52,7 +69,8 @@ def cross_table(estimates: pd.DataFrame, question: str, group_by: str, labels: L
     shown = rows.groupby("item", sort=False)["n"].transform(lambda n: n.notna().any())
     left_out = rows.loc[~shown, "item"].nunique()
     rows = rows[shown]
-    groups = rows.drop_duplicates("group")
+    stated = rows[(rows["group"] != NOT_STATED) | rows["n"].notna()]
+    groups = stated.drop_duplicates("group")
     overall = shares(estimates, question).set_index("item")
     items = list(dict.fromkeys(rows["item"]))
     if not _is_ordered(labels.questionnaire, question):
@@ -71,7 +89,7 @@ def cross_table(estimates: pd.DataFrame, question: str, group_by: str, labels: L
     notes = [_several(question, labels)]
     if left_out:
         notes.append(say("table.left_out", labels.language, n=left_out))
-    return Table(
+    return captioned(
         pd.DataFrame(columns),
         caption=say(
             "table.cross_caption",
@@ -80,13 +98,16 @@ def cross_table(estimates: pd.DataFrame, question: str, group_by: str, labels: L
             grouping=labels.grouping(group_by),
         ),
         note=" ".join(note for note in notes if note),
-        language=labels.language,
+        labels=labels,
         key=f"{question}.{group_by}",
+        numbers=True,
     )
 
 
-def association_table(estimates: pd.DataFrame, labels: Labels) -> Table:
+def association_table(estimates: pd.DataFrame, sample: str, labels: Labels) -> Table:
     """Return every test of a table of people: effect first, then the permutation statement's p.
+
+    `sample` says how respondents came in, and with it what the note says of others.
 
     A test of a table in which a cell is withheld is itself withheld.
     """
@@ -111,11 +132,13 @@ def association_table(estimates: pd.DataFrame, labels: Labels) -> Table:
     heads = ("question", "grouping", "base", "effect", "p", "p_adjusted", "method")
     columns = [say(f"test.{head}", labels.language) for head in heads]
     count = int((~tests["suppressed"]).sum())
-    return Table(
+    return captioned(
         pd.DataFrame(rows, columns=columns),
         caption=say("test.caption", labels.language),
-        note=say("test.note", labels.language, n=count),
-        language=labels.language,
+        note=say(
+            "test.note", labels.language, n=count, sample=say(f"sample.{sample}", labels.language)
+        ),
+        labels=labels,
         key="tests",
     )
 
@@ -203,11 +226,11 @@ def protection_table(estimates: pd.DataFrame, labels: Labels) -> Table:
         say(f"protection.{head}", labels.language)
         for head in ("grouping", "cells", "shown", "withheld")
     ]
-    return Table(
+    return captioned(
         pd.DataFrame(counted, columns=heads),
         caption=say("protection.caption", labels.language),
         note=say("protection.note", labels.language),
-        language=labels.language,
+        labels=labels,
         key="protection",
     )
 
@@ -223,9 +246,7 @@ def state_table(states: pd.DataFrame, labels: Labels) -> Table:
     )
     for state in ("answered", "skipped", "not_asked"):
         frame[say(f"state.{state}", labels.language)] = states[state].to_numpy()
-    return Table(
-        frame, say("state.caption", labels.language), language=labels.language, key="states"
-    )
+    return captioned(frame, say("state.caption", labels.language), labels=labels, key="states")
 
 
 def redaction_table(redactions: Mapping[str, int], labels: Labels) -> Table:
@@ -233,10 +254,10 @@ def redaction_table(redactions: Mapping[str, int], labels: Labels) -> Table:
     kinds = ("e-mail", "telephone", "link", "handle", "contact")
     rows = [(say(f"redaction.{kind}", labels.language), redactions.get(kind, 0)) for kind in kinds]
     heads = [say("redaction.kind", labels.language), say("redaction.replaced", labels.language)]
-    return Table(
+    return captioned(
         pd.DataFrame(rows, columns=heads),
         say("redaction.caption", labels.language),
-        language=labels.language,
+        labels=labels,
         key="redactions",
     )
 
@@ -248,7 +269,7 @@ def flow_table(flow: pd.DataFrame, labels: Labels) -> Table:
     frame = pd.DataFrame(
         {say("column.step", language): steps, _unit(labels): flow["respondents"].to_numpy()}
     )
-    return Table(frame, say("flow.caption", language), language=language, key="flow")
+    return captioned(frame, say("flow.caption", language), labels, "flow")
 
 
 def places_table(places: pd.DataFrame, unknown: pd.DataFrame, kept: int, labels: Labels) -> Table:
@@ -263,9 +284,7 @@ def places_table(places: pd.DataFrame, unknown: pd.DataFrame, kept: int, labels:
         [(say(f"places.{name}", labels.language), count) for name, count in rows],
         columns=[say("places.what", labels.language), say("places.count", labels.language)],
     )
-    return Table(
-        frame, say("places.caption", labels.language), language=labels.language, key="places"
-    )
+    return captioned(frame, say("places.caption", labels.language), labels=labels, key="places")
 
 
 def membership_table(questionnaire: Questionnaire, labels: Labels) -> Table:
@@ -280,10 +299,10 @@ def membership_table(questionnaire: Questionnaire, labels: Labels) -> Table:
         for group in grouping.groups
     ]
     heads = [say(f"groups.{head}", labels.language) for head in ("grouping", "group", "of")]
-    return Table(
+    return captioned(
         pd.DataFrame(rows, columns=heads),
         say("groups.caption", labels.language),
-        language=labels.language,
+        labels=labels,
         key="groups",
     )
 
@@ -313,7 +332,7 @@ def codebook_table(codebook: Codebook, labels: Labels) -> Table:
     frame = pd.DataFrame(rows, columns=heads)
     # a column that no code fills says nothing
     frame = frame[[head for head in heads if (frame[head] != "").any()]]
-    return Table(frame, caption, language=labels.language, key="codebook")
+    return captioned(frame, caption, labels=labels, key="codebook")
 
 
 def accounting_table(accounting: pd.DataFrame, labels: Labels) -> Table:
@@ -327,9 +346,9 @@ def accounting_table(accounting: pd.DataFrame, labels: Labels) -> Table:
     )
     for outcome in accounting.columns[1:]:
         frame[say(f"state.{outcome}", labels.language)] = accounting[outcome].to_numpy()
-    return Table(
+    return captioned(
         frame,
         say("accounting.caption", labels.language),
-        language=labels.language,
+        labels=labels,
         key="accounting",
     )

@@ -188,7 +188,9 @@ class Step:
     def labels(self) -> Labels:
         """What questions, options, themes, codes and groups are called in the run's language."""
         codebook = self.codebook if READS[self.name] & {"codebook.yml"} else None
-        return Labels(self.questionnaire, codebook, self.parameters.language)
+        language = self.parameters.language
+        mark = say("banner.invented.word", language) if self.source == "invented" else ""
+        return Labels(self.questionnaire, codebook, language, mark)
 
     @property
     def export_files(self) -> tuple[Path, ...]:
@@ -203,7 +205,10 @@ class Step:
     @property
     def source(self) -> str:
         """Where the answers come from: real, or invented as the export's hash says."""
-        return str(self.read_json("01_ingest", "export")["source"])
+        if self.name == STEPS[0]:
+            digest = digest_of(self.export_files)
+            return "invented" if is_invented(digest, self.consultation) else "real"
+        return str(self.read_json(STEPS[0], "export")["source"])
 
     def read(self, table: str) -> pd.DataFrame:
         """Read a table that this or an earlier step wrote."""
@@ -266,6 +271,7 @@ class Step:
             pd.DataFrame(rows, columns=names),
             caption=say("parameters.caption", language),
             language=language,
+            mark=self.labels.mark,
         )
         banner = Banner(say("banner.private.text", language), "private") if self.by_hand else None
         return (banner._repr_html_() if banner else "") + table._repr_html_()
@@ -284,6 +290,7 @@ class Step:
             pd.DataFrame(rows, columns=columns),
             caption=say("written.caption", language),
             language=language,
+            mark=self.labels.mark,
         )
 
 
@@ -332,21 +339,18 @@ def read_estimates(path: Path) -> pd.DataFrame:
     return frame.assign(**{name: frame[name].fillna("") for name in texts})
 
 
+def digest_of(files: Iterable[Path]) -> str:
+    """Return one SHA-256 over the bytes of files, one after the other."""
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def folder_digest(folder: Path, names: Iterable[str] | None = None) -> str:
-    """Return one SHA-256 over the names and contents of a folder's files."""
-    digest = hashlib.sha256()
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    for path in paths:
-        name = path.relative_to(folder).as_posix()
-        if names is None or name in names:
-            digest.update(f"{name}\0{file_digest(path)}\n".encode())
-    return digest.hexdigest()
 
 
 def _shown(value: object) -> str:

@@ -1,0 +1,150 @@
+"""A user's mistake is one clear message, exit 2, and nothing written."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+
+def upr(project, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "upr_analysis", *map(str, arguments)],
+        capture_output=True, text=True, cwd=project, env=os.environ | {"COLUMNS": "200"},
+        check=False,
+    )  # fmt: skip
+
+
+def refuse(project, *arguments):
+    """Run and return stderr of a run that must end in 2 and leave no outputs."""
+    done = upr(project, "run", "params/upr-2021.yml", *arguments)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert not (project / "outputs").exists()
+    return done.stderr
+
+
+EXPORT = ROOT / "data" / "upr-2021" / "export.csv"
+
+
+def spoiled_export(tmp_path, spoil):
+    path = tmp_path / "spoiled.csv"
+    path.write_bytes(spoil(EXPORT.read_bytes()))
+    return f"export={path}"
+
+
+def cut_to_header(content):
+    return b"\n".join(content.split(b"\n")[:2]) + b"\n"
+
+
+def repeat_a_row(content):
+    lines = content.rstrip().split(b"\r\n")
+    return b"\r\n".join([*lines, lines[2]]) + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda content: b"", "spoiled.csv is empty"),
+        (cut_to_header, "spoiled.csv holds a header and no answers"),
+        (lambda content: content.decode("utf-8-sig").encode("cp1252", "replace"),
+         "spoiled.csv is not utf-8 (byte"),
+        (lambda content: content.replace(b"Respondent ID", b"Respondent Key", 1),
+         "spoiled.csv has no column 'Respondent ID' for respondent_id"),
+        (lambda content: content.replace(b"Collector ID", b"Shoe size", 1),
+         "column 2 ('Shoe size') is no question of questionnaire.yml"),
+        (lambda content: content.replace(b",Yes,", b",Perhaps,", 1),
+         "is no declared option, and there is no 'other'"),
+        (repeat_a_row, "have the same respondent id"),
+        (lambda content: content[: len(content) // 2], "spoiled.csv: row"),
+    ],
+    ids=["empty", "header-only", "encoding", "lost-column", "unknown-column", "unknown-option",
+         "repeated-id", "cut-off"],
+)  # fmt: skip
+def test_bad_export_is_named(project, tmp_path, spoil, message):
+    stderr = refuse(project, "--set", spoiled_export(tmp_path, spoil))
+    assert message in stderr
+    assert len(stderr.strip().splitlines()) <= 3
+
+
+def test_missing_files_are_named(project):
+    assert "export: gone.csv is not there" in refuse(project, "--set", "export=gone.csv")
+    done = upr(project, "run", "params/gone.yml")
+    assert done.returncode == 2
+    assert "params/gone.yml is not there" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("minimum_cel=5", "'minimum_cel', which nothing declares; did you mean 'minimum_cell'"),
+        ("seed=many", "seed: Input should be a valid integer, not 'many'"),
+        ("group_by=[regoin]", "No grouping is called 'regoin'"),
+        ("minimum_cell=1", "below 3 single people show"),
+        (
+            "consultation=upr-2012",
+            "data/upr-2012 is not there: correct 'consultation'",
+        ),
+    ],
+)
+def test_bad_parameters_are_named(project, assignment, message):
+    assert message in refuse(project, "--set", assignment)
+
+
+def test_bad_codebook_pattern_is_named_with_its_code(project):
+    path = project / "data" / "upr-2021" / "codebook.yml"
+    good = path.read_text(encoding="utf-8")
+    try:
+        first = good.index("patterns:")
+        start = good.index("[", first) + 1
+        path.write_text(good[:start] + '"(unclosed", ' + good[start:], encoding="utf-8")
+        assert "the pattern '(unclosed' is not words" in refuse(project)
+    finally:
+        path.write_text(good, encoding="utf-8")
+
+
+def test_check_says_all_problems_at_once_and_runs_nothing(project, tmp_path):
+    both = ("--set", "export=gone.csv", "--set", "group_by=[regoin]")
+    done = upr(project, "check", "params/upr-2021.yml", *both)
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 2
+    good = upr(project, "check", "params/upr-2021.yml")
+    assert good.returncode == 0
+    assert "nothing wrong; 128 responses" in good.stdout
+
+
+def test_a_failed_step_names_notebook_cell_error_and_command(project, tmp_path):
+    path = project / "notebooks" / "03_thematic_coding.ipynb"
+    good = path.read_text(encoding="utf-8")
+    notebook = json.loads(good)
+    cell = next(c for c in notebook["cells"] if "code_everything(open" in "".join(c["source"]))
+    cell["source"] = ["raise ValueError('the\\n", "cause')"]
+    cell["source"] = ["raise ValueError('the cause')"]
+    try:
+        path.write_text(json.dumps(notebook), encoding="utf-8")
+        done = upr(project, "run", "params/upr-2021.yml", "--outputs", tmp_path)
+    finally:
+        path.write_text(good, encoding="utf-8")
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == ["01_ingest\trun", "02_clean\trun"]
+    assert "notebooks/03_thematic_coding.ipynb stopped in cell" in done.stderr
+    assert "ValueError: the cause" in done.stderr
+    assert "make lab NOTEBOOK=" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs" / "upr-2021").exists()
+    again = upr(project, "run", "params/upr-2021.yml", "--outputs", tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert [line.split("\t")[1] for line in again.stdout.splitlines()[:5]] == [
+        "reused", "reused", "run", "run", "run",
+    ]  # fmt: skip
+
+
+def test_help_and_parameters_are_quick_to_reach(project):
+    for arguments in (["--help"], ["run", "--help"], ["--version"]):
+        assert upr(project, *arguments).returncode == 0
+    listed = upr(project, "parameters").stdout
+    assert "minimum_cell" in listed
+    assert "fewest respondents in a published cell" in listed

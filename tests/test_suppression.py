@@ -1,0 +1,347 @@
+"""Withheld counts cannot be narrowed: small tables by hand, all tables by enumeration, many by lot.
+
+`frame` counts people one by one, and `possible_tables` tries every count of every withheld cell: a
+plainer attacker than either module.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from upr_analysis.attacker import audit, narrowest, too_narrow
+from upr_analysis.estimates import NOT_STATED, estimate_id, estimates_frame
+from upr_analysis.problems import InputError
+from upr_analysis.suppression import Rules, Suppressed, suppress
+
+OPEN = Rules(minimum_base=0, minimum_cross=0, known_respondents=0)  # every item by every group
+TINY = replace(OPEN, minimum_cell=2, min_width=1)
+Answers = Sequence[frozenset[str]]
+Groups = dict[str, Sequence[frozenset[str]]]
+
+
+def rows_of(question: str, items: str, answers: Answers, groups: Groups) -> Iterator[dict]:
+    """Yield the share rows of one question: each person's items, and his groups by grouping."""
+    everyone = [frozenset([""])] * len(answers)
+    for by, memberships in ({"": everyone} | groups).items():
+        for group in sorted(frozenset().union(*memberships)):
+            people = [a for a, own in zip(answers, memberships, strict=True) if group in own]
+            for item in items:
+                n, base = sum(item in answer for answer in people), len(people)
+                yield {
+                    "id": estimate_id(question, item, by, group),
+                    "table": estimate_id(question, group_by=by),
+                    "measure": "share",
+                    "question": question,
+                    "item": item,
+                    "group_by": by,
+                    "group": group,
+                    "n": n,
+                    "base": base,
+                    "value": 100 * n / base if base else None,
+                    "low": 0.0,
+                    "high": 100.0,
+                }
+
+
+def exclusive_table(counts: Sequence[Sequence[int]], question: str = "Q") -> pd.DataFrame:
+    """Return the estimates of a table (items, groups) of people who gave one answer each."""
+    answers, group = [], []
+    for item, row in zip("abcdefgh", counts, strict=False):
+        for name, n in zip("xyzw", row, strict=False):
+            answers += [frozenset(item)] * n
+            group += [frozenset(name)] * n
+    items = "abcdefgh"[: len(counts)]
+    return estimates_frame(list(rows_of(question, items, answers, {"region": group})))
+
+
+def select_all_item(ticked: Sequence[int], bases: Sequence[int]) -> pd.DataFrame:
+    """Return the estimates of one select-all item in groups x, y, z, w."""
+    answers = [
+        frozenset("a" if person < n else "")
+        for n, base in zip(ticked, bases, strict=True)
+        for person in range(base)
+    ]
+    group = [
+        frozenset(name) for name, base in zip("xyzw", bases, strict=False) for _ in range(base)
+    ]
+    return estimates_frame(list(rows_of("Q", "a", answers, {"region": group})))
+
+
+def withheld(suppressed: Suppressed) -> set[str]:
+    frame = suppressed.estimates
+    return set(frame.loc[frame["suppressed"], "id"])
+
+
+def possible_tables(public: pd.DataFrame, rules: Rules) -> Iterator[dict[str, int]]:
+    """Yield every table of one question that fits what is printed, by trying all counts."""
+    rows = public[public["measure"] == "share"].to_dict("records")
+    exclusive = rows[0]["question"] in rules.exclusive
+    base = {(row["group_by"], row["group"]): int(row["base"]) for row in rows}
+    items = list(dict.fromkeys(row["item"] for row in rows))
+    ranges = []
+    for row in rows:
+        if not pd.isna(row["n"]):
+            ranges.append([int(row["n"])])
+        else:
+            low, high = by_rule(row, rows, rules)
+            ranges.append(range(low, high + 1))
+    cells = [(row["item"], row["group_by"], row["group"]) for row in rows]
+    names = [row["id"] for row in rows]
+    for counts in itertools.product(*ranges):
+        n = dict(zip(cells, counts, strict=True))
+        if exclusive and any(
+            sum(n[item, by, group] for item in items) != size for (by, group), size in base.items()
+        ):
+            continue
+        if all(fits(n, item, base, rules) for item in items):
+            yield dict(zip(names, counts, strict=True))
+
+
+def by_rule(row: dict, rows: list[dict], rules: Rules) -> tuple[int, int]:
+    """Return between what a withheld count lies: neither none nor all, where these are printed."""
+    sensitive = {(row["question"], ""), (row["question"], row["item"])} & rules.sensitive
+    exclusive = row["question"] in rules.exclusive
+    (total,) = (r for r in rows if r["item"] == row["item"] and r["group_by"] == "")
+    peers = [
+        r
+        for r in rows
+        if r["group_by"] == row["group_by"] and (exclusive or r["item"] == row["item"])
+    ]
+    if row["group_by"] == "" and not exclusive:
+        some_printed = True
+    else:
+        some_printed = any(not pd.isna(r["n"]) for r in peers)
+    crossed = row["group_by"] == "" or (
+        not pd.isna(total["n"])
+        and min(total["n"], total["base"] - total["n"]) >= rules.minimum_cross
+    )
+    if (
+        sensitive
+        or not crossed
+        or not some_printed
+        or row["base"] < max(rules.minimum_base, rules.min_width + rules.known_respondents + 2)
+    ):
+        return 0, int(row["base"])
+    return 1, int(row["base"]) - 1
+
+
+def fits(n: dict, item: str, base: dict, rules: Rules) -> bool:
+    """Say whether people can be found for an item's counts in each grouping."""
+    total, everyone = n[item, "", ""], base["", ""]
+    for by in {by for by, _ in base if by}:
+        groups = [group for grouping, group in base if grouping == by]
+        ticked = {group: n[item, by, group] for group in groups}
+        others = {group: base[by, group] - ticked[group] for group in groups}
+        for counts, people in ((ticked, total), (others, everyone - total)):
+            nowhere = counts.get(NOT_STATED, 0)
+            somewhere = [n for group, n in counts.items() if group != NOT_STATED] or [0]
+            if by in rules.overlapping:
+                if not max(somewhere) <= people - nowhere <= sum(somewhere):
+                    return False
+            elif sum(counts.values()) != people:
+                return False
+    return True
+
+
+def ranges_of(tables: Iterator[dict[str, int]], cells: frozenset[str]) -> dict[str, tuple]:
+    found = list(tables)
+    return {c: (min(t[c] for t in found), max(t[c] for t in found)) for c in sorted(cells)}
+
+
+# --- by hand -------------------------------------------------------------------------------------
+
+
+def test_suppressed_cell_cannot_be_recovered_from_its_margin() -> None:
+    # a: 3 + 20 + 30 = 53 is printed, so hiding the 3 alone hides nothing
+    result = suppress(select_all_item([3, 20, 30], [40, 40, 40]), OPEN)
+    assert result.protected == {"Q.a.region.x"}
+    assert withheld(result) == {"Q.a.region.x", "Q.a.region.y"}
+    (row,) = audit(result.estimates, OPEN, result.protected).to_dict("records")
+    assert (row["low"], row["high"]) == (1, 22)  # of 23 in x and y, one at least in either
+
+
+def test_three_by_three_table_needs_a_rectangle() -> None:
+    rules = replace(OPEN, exclusive=frozenset({"Q"}))
+    result = suppress(exclusive_table([[3, 20, 20], [20, 20, 20], [20, 20, 20]]), rules)
+    assert result.protected == {"Q.a.region.x"}
+    assert withheld(result) == {f"Q.{i}.region.{g}" for i in "ab" for g in "xy"}
+    assert result.report.set_index("table").loc["Q.region"].to_dict() == {
+        "cells": 9, "shown": 5, "withheld": 4, "not_crossed": 0, "status": "exact"
+    }  # fmt: skip
+
+
+def test_cells_withheld_together_can_still_be_too_narrow() -> None:
+    # a diagonal of 1s and its mirror: a ring of four cells with sums of 2 is known exactly
+    rules = replace(OPEN, exclusive=frozenset({"Q"}))
+    result = suppress(exclusive_table([[1, 1, 30], [1, 1, 30], [30, 30, 30]]), rules)
+    assert {f"Q.{i}.region.{g}" for i in "ab" for g in "xy"} == result.protected
+    assert len(withheld(result)) > 4
+    assert audit(result.estimates, rules, result.protected)["width"].min() >= 3
+
+
+def test_few_who_did_not_tick_are_protected_too() -> None:
+    result = suppress(select_all_item([38, 20, 20], [40, 40, 40]), OPEN)
+    assert result.protected == {"Q.a.region.x"}
+    assert len(withheld(result)) == 2
+
+
+def test_zero_and_full_cells_are_printed() -> None:
+    result = suppress(select_all_item([0, 40, 20], [40, 40, 40]), OPEN)
+    assert withheld(result) == set()
+
+
+def test_small_option_of_an_exclusive_question_hides_another() -> None:
+    rules = replace(OPEN, exclusive=frozenset({"Q"}))
+    overall = exclusive_table([[2], [30], [50]])
+    result = suppress(overall[overall["group_by"] == ""], rules)
+    assert result.protected == {"Q.a"}
+    assert withheld(result) == {"Q.a", "Q.b"}
+
+
+def test_small_select_all_total_hides_alone_with_its_crossing() -> None:
+    result = suppress(select_all_item([1, 2, 0], [40, 40, 40]), OPEN)
+    assert withheld(result) == {"Q.a", *(f"Q.a.region.{group}" for group in "xyz")}
+    assert result.report.set_index("table")["not_crossed"].to_dict() == {"Q": 0, "Q.region": 3}
+
+
+def test_overlapping_groups_leave_room_without_complements() -> None:
+    # 20 of the 60 are in both groups, so that 3 and 30 ticks can be 30 to 33 people's
+    answers = [frozenset("a")] * 30 + [frozenset()] * 30
+    group = [frozenset("xy")] * 3 + [frozenset("y")] * 27 + [frozenset("xy")] * 17
+    group += [frozenset("x")] * 13
+    estimates = estimates_frame(list(rows_of("Q", "a", answers, {"region": group})))
+    rules = replace(OPEN, overlapping=frozenset({"region"}))
+    result = suppress(estimates, rules)
+    assert result.protected == {"Q.a.region.x"}
+    assert withheld(result) == {"Q.a.region.x"}
+    with pytest.raises(InputError, match="overlap"):
+        suppress(estimates, OPEN)
+
+
+def test_nobody_is_in_a_group_and_in_none() -> None:
+    # 24 of 25 tick in x, of 30 overall: with 3 of the 8 in no group, y must hold 3 at the least
+    rules = Rules(overlapping=frozenset({"region"}), minimum_base=5)
+    group = [frozenset("x")] * 20 + [frozenset("xy")] * 15 + [frozenset("y")] * 20
+    group += [frozenset([NOT_STATED])] * 8
+    answers = [frozenset("a") if i % 2 else frozenset() for i in range(len(group))]
+    estimates = estimates_frame(list(rows_of("Q", "a", answers, {"region": group})))
+    result = suppress(estimates, rules)
+    assert f"Q.a.region.{NOT_STATED}" in result.protected
+    assert too_narrow(audit(result.estimates, rules, result.protected, estimates)) == []
+
+
+def test_small_group_is_withheld_with_its_zeros() -> None:
+    rules = replace(Rules(), known_respondents=0)
+    result = suppress(select_all_item([0, 20, 20], [9, 40, 40]), rules)
+    assert "Q.a.region.x" in withheld(result)
+    assert set(result.estimates["base"]) == {9, 40, 89}  # bases stay
+
+
+def test_item_is_crossed_only_with_enough_on_either_side() -> None:
+    rules = replace(Rules(), known_respondents=0)
+    crossing = {f"Q.a.region.{group}" for group in "xyz"}
+    assert crossing <= withheld(suppress(select_all_item([4, 5, 5], [40, 40, 40]), rules))
+    assert crossing <= withheld(suppress(select_all_item([36, 35, 35], [40, 40, 40]), rules))
+    assert not crossing & withheld(suppress(select_all_item([5, 5, 5], [40, 40, 40]), rules))
+
+
+@pytest.mark.parametrize(("n", "shown"), [(9, False), (10, True), (110, True), (111, False)])
+def test_sensitive_item_is_shown_overall_only_and_never_if_few(n: int, shown: bool) -> None:
+    rules = replace(Rules(), sensitive=frozenset({("Q", "a")}))
+    third = [n // 3, (n + 1) // 3, (n + 2) // 3]
+    result = suppress(select_all_item(third, [40, 40, 40]), rules)
+    crossing = {f"Q.a.region.{group}" for group in "xyz"}
+    assert withheld(result) == (crossing if shown else crossing | {"Q.a"})
+    assert crossing <= result.protected
+
+
+def test_sensitive_item_with_nobody_is_withheld() -> None:
+    rules = replace(Rules(), sensitive=frozenset({("Q", "")}))
+    result = suppress(select_all_item([0, 0, 0], [40, 40, 40]), rules)
+    assert len(withheld(result)) == 4
+
+
+def test_sensitive_option_is_not_the_rest_of_its_exclusive_question() -> None:
+    rules = Rules(exclusive=frozenset({"Q"}), sensitive=frozenset({("Q", "a")}))
+    estimates = exclusive_table([[12, 11, 10], [20, 20, 20], [20, 20, 20]])
+    result = suppress(estimates, rules)
+    assert {"Q.a", "Q.b", "Q.c"}.isdisjoint(withheld(result))
+    assert {f"Q.a.region.{group}" for group in "xyz"} <= result.protected
+    assert len(withheld(result) & {f"Q.{i}.region.x" for i in "bc"}) >= 1
+    assert too_narrow(audit(result.estimates, rules, result.protected, estimates)) == []
+
+
+def test_sensitive_yes_hides_the_no_too() -> None:
+    rules = Rules(exclusive=frozenset({"Q"}), sensitive=frozenset({("Q", "a")}))
+    result = suppress(exclusive_table([[12, 11, 10], [20, 20, 20]]), rules)
+    assert len(withheld(result)) == 6
+    few = suppress(exclusive_table([[1, 1, 1], [20, 20, 20]]), rules)
+    assert len(withheld(few)) == 8
+
+
+def test_question_of_few_is_withheld_whole_and_the_report_says_so() -> None:
+    rules = replace(OPEN, exclusive=frozenset({"Q"}))
+    result = suppress(exclusive_table([[1, 1], [1, 0], [0, 1]]), rules)
+    assert withheld(result) == set(result.estimates["id"])
+    assert set(result.report["status"]) == {"withheld whole"}
+
+
+def test_statistics_are_withheld_where_any_cell_of_their_table_is() -> None:
+    shares = select_all_item([3, 20, 30], [40, 40, 40])
+    statistics = estimates_frame(
+        [
+            {"id": "Q.region.test", "table": "Q.region", "measure": "test", "value": 7.0,
+             "p": 0.01, "p_adjusted": 0.02},
+            {"id": "Q.median", "table": "Q", "measure": "median", "value": 2.0},
+        ]
+    )  # fmt: skip
+    public = suppress(pd.concat([shares, statistics], ignore_index=True), OPEN).estimates
+    public = public.set_index("id")
+    assert public.loc["Q.region.test", ["value", "p", "p_adjusted"]].isna().all()
+    assert public.loc["Q.region.test", "suppressed"]
+    assert public.loc["Q.median", "value"] == 2.0
+
+
+def test_withheld_rows_hold_nothing_but_their_base() -> None:
+    public = suppress(select_all_item([3, 20, 30], [40, 40, 40]), OPEN).estimates
+    hidden = public[public["suppressed"]]
+    assert hidden[["n", "value", "low", "high", "p", "p_adjusted"]].isna().all(axis=None)
+    assert hidden["base"].tolist() == [40, 40]
+    assert public.loc[~public["suppressed"], "n"].notna().all()
+
+
+def test_nothing_is_withheld_of_public_records() -> None:
+    estimates = select_all_item([1, 2, 0], [3, 3, 3])
+    result = suppress(estimates, replace(OPEN, minimum_cell=0))
+    pd.testing.assert_frame_equal(result.estimates, estimates)
+    assert (result.protected, set(result.report["withheld"])) == (frozenset(), {0})
+
+
+def test_what_cannot_be_protected_is_refused() -> None:
+    estimates = select_all_item([3, 20, 30], [40, 40, 40])
+    with pytest.raises(InputError, match="filtered or weighted"):
+        suppress(estimates.assign(filter="language is fr"), OPEN)
+    with pytest.raises(InputError, match="stands twice"):
+        suppress(pd.concat([estimates, estimates], ignore_index=True), OPEN)
+    with pytest.raises(InputError, match="do not add up"):
+        suppress(estimates.assign(n=estimates["n"].mask(estimates["group"] == "x", 5)), OPEN)
+    with pytest.raises(InputError, match="no overall count of 'a'"):
+        suppress(estimates[estimates["group_by"] != ""], OPEN)
+    test = estimates_frame([{"id": "R.test", "table": "R.region", "measure": "test"}])
+    with pytest.raises(InputError, match="without counts"):
+        suppress(pd.concat([estimates, test], ignore_index=True), OPEN)
+
+
+def test_audit_finds_a_pattern_that_gives_a_cell_away() -> None:
+    estimates = select_all_item([3, 20, 30], [40, 40, 40])
+    alone = estimates["id"] == "Q.a.region.x"
+    public = estimates.assign(suppressed=alone, n=estimates["n"].mask(alone))
+    found = audit(public, OPEN, {"Q.a.region.x"}, estimates)
+    assert found[["low", "high", "width"]].to_numpy().tolist() == [[3, 3, 0]]
+    assert too_narrow(found) == ["Q.a.region.x"]
+    assert narrowest(found) == 0
+    with pytest.raises(InputError, match="not among"):
+        audit(public, OPEN, {"Q.b"})
