@@ -21,7 +21,7 @@ from matplotlib.figure import Figure as Drawing
 from upr_analysis.estimates import NOT_STATED
 from upr_analysis.exhibits import Figure
 from upr_analysis.labels import Labels
-from upr_analysis.tables import cross_table, overall_table, shares
+from upr_analysis.tables import cross_table, overall_table, sentence, shares
 from upr_analysis.words import say
 
 OKABE_ITO: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -60,25 +60,25 @@ class Picture:
 def draw_everything(
     estimates: pd.DataFrame,
     group_by: Sequence[str],
-    by_group: Sequence[str],
+    chosen: Sequence[str],
     labels: Labels,
     invented: bool,
 ) -> list[Picture]:
-    """Draw every question overall, and by each grouping the themes and the `by_group` questions.
+    """Draw themes, codes and the `chosen` questions (all, if none is), overall and by grouping.
 
-    With no `by_group`, all that are crossed. What nothing is published of is not drawn.
+    What nothing is published of is not drawn.
     """
     rows = estimates[(estimates["measure"] == "share") & (estimates["group_by"] == "")]
     drawn = []
     for question in dict.fromkeys(rows["question"]):
-        if question == "recommendations":
+        if question == "recommendations" or (
+            chosen and question not in (*chosen, "themes", "codes")
+        ):
             continue
         drawn.append(draw_shares(estimates, question, labels, invented))
-        if question == "themes" or not by_group or question in by_group:
-            drawn += [
-                draw_by_group(estimates, question, grouping, labels, invented)
-                for grouping in group_by
-            ]
+        drawn += [
+            draw_by_group(estimates, question, grouping, labels, invented) for grouping in group_by
+        ]
     return [picture for picture in drawn if picture is not None]
 
 
@@ -234,11 +234,6 @@ def _finish(drawing: Drawing, axes: Axes, highest: float, labels: Labels, invent
 def _height(names: Sequence[str], groups: int) -> float:
     lines = sum(_wrapped(name).count("\n") + 1 for name in names)
     return 1.1 + 0.19 * lines + max(0.13, 0.14 * groups) * len(names)
-
-
-def sentence(text: str) -> str:
-    """Return text that ends as a sentence does."""
-    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def _wrapped(name: str) -> str:

@@ -12,12 +12,22 @@ from upr_analysis.figures import draw_by_group
 from upr_analysis.findings import Comparison, compare_with_report
 from upr_analysis.labels import Labels
 from upr_analysis.parameters import meaning
+from upr_analysis.questionnaire import KeyQuestion
 from upr_analysis.recommendations import Report
-from upr_analysis.tables import captioned, cross_table, flow_table, overall_table, shares
+from upr_analysis.tables import (
+    captioned,
+    cross_table,
+    flow_table,
+    most_named,
+    overall_table,
+    shares,
+    widest_difference,
+)
 from upr_analysis.words import say
 from upr_analysis.workspace import Step
 
 ESTIMATES: Final = "tables/estimates.csv"
+MOST_ROWS: Final = 15  # of a table on the first page; the step's page has them all
 
 
 def make_index(last: Step, common: dict[str, Any]) -> Index:
@@ -27,7 +37,9 @@ def make_index(last: Step, common: dict[str, Any]) -> Index:
     flow = last.read("flow")
     report = last.report
     invented = last.source == "invented"
-    sections = [_flow_section(flow, labels), *_theme_sections(last, estimates, labels, invented)]
+    sections = [_flow_section(flow, labels)]
+    sections += [_answer(key, estimates, labels) for key in last.questionnaire.key_questions]
+    sections += _theme_sections(last, estimates, labels, invented)
     if report is not None:
         kept = int(flow.loc[flow["step"] == "kept", "respondents"].iloc[0])
         compared = compare_with_report(report, estimates, kept, invented)
@@ -51,19 +63,40 @@ def _flow_section(flow: pd.DataFrame, labels: Labels) -> Section:
     return Section(say("heading.flow", language), say("flow.intro", language), (table,))
 
 
+def _answer(key: KeyQuestion, estimates: pd.DataFrame, labels: Labels) -> Section:
+    """Return a key question with what stands out in its tables, in words, and the tables."""
+    items: list[Any] = []
+    for table in key.tables:
+        question, _, group_by = table.partition(".")
+        rows = shares(estimates, question, group_by)
+        if rows["n"].isna().all():
+            name = labels.question(question)
+            items.append(Note(say("answer.withheld", labels.language, table=name)))
+        elif group_by:
+            items.append(cross_table(estimates, question, group_by, labels, MOST_ROWS))
+            items += map(Note, widest_difference(rows, labels))
+        else:
+            items.append(overall_table(estimates, question, labels, MOST_ROWS))
+            items.append(Note(most_named(rows, labels)))
+    return Section(label(key.question, labels.language), items=tuple(items))
+
+
 def _theme_sections(
     last: Step, estimates: pd.DataFrame, labels: Labels, invented: bool
 ) -> list[Section]:
     language = labels.language
     if shares(estimates, THEMES).empty:
         return []
-    items: list[Any] = [overall_table(estimates, THEMES, labels)]
+    answered = any(THEMES in key.tables for key in last.questionnaire.key_questions)
+    items: list[Any] = [] if answered else [overall_table(estimates, THEMES, labels)]
     for group_by in last.parameters.group_by:
         picture = draw_by_group(estimates, THEMES, group_by, labels, invented)
         items.append(
             picture.figure if picture else cross_table(estimates, THEMES, group_by, labels)
         )
-    return [Section(say("heading.themes", language), say("coding.intro", language), tuple(items))]
+    source = last.questionnaire.source
+    heading = say(f"heading.themes.{source}", language)
+    return [Section(heading, say(f"coding.intro.{source}", language), tuple(items))]
 
 
 def _published_section(report: Report, compared: list[Comparison], labels: Labels) -> Section:

@@ -73,7 +73,7 @@ class Parameters(Strict):
         10, description="fewest on either side of a sensitive item for its total to show"
     )
     figures: tuple[str, ...] = Field(
-        (), description="questions drawn by group, with the themes; empty: all that are crossed"
+        (), description="closed questions that are drawn, beside themes and codes; empty: all"
     )
     resamples: Annotated[int, Field(ge=99, le=1_000_000)] = Field(
         9_999, description="permutations of a test where expected counts are small"

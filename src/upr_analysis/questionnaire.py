@@ -113,6 +113,16 @@ class Grouping(Strict):
     groups: tuple[Group, ...]
 
 
+class KeyQuestion(Strict):
+    """A question that the appendix answers on its first page, and the tables that answer it.
+
+    A table is a question (or `themes`, `codes`), or one of these crossed: `Q13.region`.
+    """
+
+    question: Label
+    tables: tuple[str, ...]
+
+
 class Questionnaire(Strict):
     """Everything that the consultation asked, and how the export holds it."""
 
@@ -128,6 +138,7 @@ class Questionnaire(Strict):
     survey: tuple[Question, ...]
     choices: dict[str, tuple[Choice, ...]] = {}
     groupings: tuple[Grouping, ...] = ()
+    key_questions: tuple[KeyQuestion, ...] = ()
 
     def question(self, name: str) -> Question:
         """Return the question called `name`; InputError with the nearest name if there is none."""
@@ -175,6 +186,7 @@ class Questionnaire(Strict):
             *_repeated(self),
             *_references(self),
             *_grouping_problems(self),
+            *_key_question_problems(self),
         ]
         if problems:
             raise ValueError(" ".join(problems))
@@ -289,3 +301,15 @@ def _grouping_problems(questionnaire: Questionnaire) -> list[str]:
                 f"Grouping {grouping.name} needs places, but {grouping.by} is no country question."
             )
     return problems
+
+
+def _key_question_problems(questionnaire: Questionnaire) -> list[str]:
+    closed = [*(one.name for one in questionnaire.closed_questions), "themes", "codes"]
+    groupings = ["", *(grouping.name for grouping in questionnaire.groupings)]
+    return [
+        f"A key question is answered by {table!r}, not a closed question, or one crossed by a "
+        f"grouping{did_you_mean(table, closed)}"
+        for key in questionnaire.key_questions
+        for table in key.tables
+        if table.partition(".")[0] not in closed or table.partition(".")[2] not in groupings
+    ]

@@ -12,11 +12,14 @@ k - 2, so with `min_width` at that or more the optimum withholds the large cell 
 
 Known respondents are a margin. One of them narrows a withheld row of groups by at most one, on one
 side: either he is in the cell, or in its complement, or in another cell of the row. So each cell
-must be `min_width + known_respondents` wide without them. A group too small for that keeps all
-between 0 and its base.
+must be `min_width + known_respondents` wide without them (proved for a row, tested for linked
+tables). A group too small for that keeps all between 0 and its printed base possible.
 
 What is withheld beside the protected cells is the fewest cells that do it, ties by a fixed order of
 groups and items, never by the counts: an attacker who runs the algorithm again learns less from it.
+Not nothing: over all inputs of tiny tables he narrows up to one protected cell in a hundred.
+
+Not seen here: that themes are unions of codes, and that one grouping is coarser than another.
 """
 
 import ctypes
@@ -147,11 +150,13 @@ def suppress(estimates: pd.DataFrame, rules: Rules) -> Suppressed:
     where counts do not add up, or are of a kind that these rules cannot protect.
     """
     public = estimates.copy()
+    nothing = pd.DataFrame({"whole": {}, "crossed": {}}, dtype=bool)
     if rules.minimum_cell == 0:
-        nothing = pd.DataFrame({"whole": {}, "crossed": {}}, dtype=bool)
         return Suppressed(public, frozenset(), _report(public, nothing))
     shares = estimates.loc[estimates["measure"] == "share"]
     _check(estimates, shares)
+    if shares.empty:
+        return Suppressed(public, frozenset(), _report(public, nothing))
     questions = [
         _question(str(name), rows, rules) for name, rows in shares.groupby("question", sort=True)
     ]
@@ -512,9 +517,12 @@ def _solve(programmes: list[_Programme]) -> list[np.ndarray] | None:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep off the standard output what HiGHS prints there now and then, whatever it is told."""
+    """Keep off the standard output a line that HiGHS prints now and then, whatever it is told.
+
+    It comes from C, past `sys.stdout`: jump-dev/HiGHS.jl issue 312.
+    """
     library = ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)
-    sys.stdout.flush()
+    library.fflush(None)
     shown = os.dup(1)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)

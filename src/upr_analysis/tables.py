@@ -1,7 +1,7 @@
 """How published estimates read as tables: counts travel with percentages, every base is named."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -12,6 +12,8 @@ from upr_analysis.exhibits import WITHHELD, Table
 from upr_analysis.labels import NO_BREAK, Labels
 from upr_analysis.questionnaire import Questionnaire
 from upr_analysis.words import say
+
+LEAST_DIFFERENCE: Final = 10  # percentage points below which a difference is not spoken of
 
 
 def captioned(
@@ -30,15 +32,19 @@ def captioned(
     return Table(frame, caption, note, labels.language, sides, key, labels.mark)  # type: ignore[arg-type]
 
 
-def overall_table(estimates: pd.DataFrame, question: str, labels: Labels) -> Table:
+def overall_table(
+    estimates: pd.DataFrame, question: str, labels: Labels, most: int | None = None
+) -> Table:
     """Return a question's items among all who answered, the most frequent first.
 
-    Ordered options keep their order. Withheld numbers show as such, at the end.
+    Ordered options keep their order. Withheld numbers show as such, at the end. Of more than
+    `most` rows the first are shown, and the note says how many there are.
     """
     rows = shares(estimates, question)
     if not _is_ordered(labels.questionnaire, question):
         rows = rows.sort_values("n", ascending=False, na_position="last", kind="stable")
-    base = int(rows["base"].iloc[0])
+    base, left = int(rows["base"].iloc[0]), len(rows) - len(rows[:most])
+    rows = rows[:most]
     frame = pd.DataFrame(
         {
             say("table.item", labels.language): [
@@ -53,17 +59,24 @@ def overall_table(estimates: pd.DataFrame, question: str, labels: Labels) -> Tab
     return captioned(
         frame,
         caption=f"{labels.question(question)} ({labels.base(base)})",
-        note=_several(question, labels),
+        note=_notes(_several(question, labels), _more(left, labels)),
         labels=labels,
         key=question,
         numbers=True,
     )
 
 
-def cross_table(estimates: pd.DataFrame, question: str, group_by: str, labels: Labels) -> Table:
+def cross_table(
+    estimates: pd.DataFrame,
+    question: str,
+    group_by: str,
+    labels: Labels,
+    most: int | None = None,
+) -> Table:
     """Return a question's items by group, each cell the count and its percent of the group's base.
 
-    An item that nothing is shown of is left out, and the note says how many were.
+    An item that nothing is shown of is left out, and the note says how many were, as it does of
+    those beyond the first `most`.
     """
     rows = shares(estimates, question, group_by)
     shown = rows.groupby("item", sort=False)["n"].transform(lambda n: n.notna().any())
@@ -75,6 +88,7 @@ def cross_table(estimates: pd.DataFrame, question: str, group_by: str, labels: L
     items = list(dict.fromkeys(rows["item"]))
     if not _is_ordered(labels.questionnaire, question):
         items.sort(key=lambda item: -(overall["n"].fillna(0)[item]))
+    more, items = len(items) - len(items[:most]), items[:most]
     cells = rows.set_index(["item", "group"])
     everyone = int(overall["base"].iloc[0]) if len(overall) else 0
     columns = {
@@ -86,18 +100,16 @@ def cross_table(estimates: pd.DataFrame, question: str, group_by: str, labels: L
     for group, base in zip(groups["group"], groups["base"], strict=True):
         head = _with_base(labels.group(group_by, group), int(base), labels)
         columns[head] = [_cell(cells.loc[(item, group)], labels) for item in items]
-    notes = [_several(question, labels)]
-    if left_out:
-        notes.append(say("table.left_out", labels.language, n=left_out))
+    out = say("table.left_out", labels.language, n=left_out) if left_out else ""
     return captioned(
         pd.DataFrame(columns),
         caption=say(
             "table.cross_caption",
             labels.language,
-            question=labels.question(question),
+            question=sentence(labels.question(question)),
             grouping=labels.grouping(group_by),
         ),
-        note=" ".join(note for note in notes if note),
+        note=_notes(_several(question, labels), out, _more(more, labels)),
         labels=labels,
         key=f"{question}.{group_by}",
         numbers=True,
@@ -143,6 +155,54 @@ def association_table(estimates: pd.DataFrame, sample: str, labels: Labels) -> T
     )
 
 
+def most_named(rows: pd.DataFrame, labels: Labels) -> str:
+    """Return a sentence on the item that most respondents named, with its count and base."""
+    top = rows.dropna(subset="n").sort_values("n", ascending=False, kind="stable").iloc[0]
+    return say(
+        "answer.most_named",
+        labels.language,
+        item=labels.item(top["question"], top["item"]),
+        share=labels.percent(top["value"], int(top["base"])),
+        n=labels.number(top["n"]),
+        base=labels.base(int(top["base"])),
+    )
+
+
+def widest_difference(rows: pd.DataFrame, labels: Labels) -> list[str]:
+    """Return a sentence on the item whose shares differ most between two groups.
+
+    Nothing where no item is shown of two groups, and that nothing stands out where the shares
+    differ by less than LEAST_DIFFERENCE percentage points.
+    """
+    shown = rows[rows["n"].notna() & (rows["group"] != NOT_STATED)]
+    spread = shown.groupby("item", sort=False)["value"].agg(["min", "max", "size"])
+    spread = spread[spread["size"] > 1]
+    if spread.empty:
+        return []
+    item = str((spread["max"] - spread["min"]).idxmax())
+    own = shown[shown["item"] == item].sort_values("value", kind="stable")
+    if own["value"].iloc[-1] - own["value"].iloc[0] < LEAST_DIFFERENCE:
+        return [say("answer.alike", labels.language, points=LEAST_DIFFERENCE)]
+    words = {}
+    for name, row in (("lowest", own.iloc[0]), ("highest", own.iloc[-1])):
+        base = say("base.of", labels.language, n=int(row["base"]))
+        share = labels.percent(row["value"], int(row["base"]))
+        words[name] = f"{labels.group(row['group_by'], row['group'])} {share} ({base})"
+    return [
+        say(
+            "answer.difference",
+            labels.language,
+            item=labels.item(own["question"].iloc[0], item),
+            **words,
+        )
+    ]
+
+
+def sentence(text: str) -> str:
+    """Return text that ends as a sentence does."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
 def shares(estimates: pd.DataFrame, question: str, group_by: str = "") -> pd.DataFrame:
     """Return the share rows of a question, overall or by a grouping."""
     return estimates[
@@ -167,6 +227,14 @@ def _several(question: str, labels: Labels) -> str:
         one.name == question and one.kind == "select_one" for one in labels.questionnaire.survey
     )
     return "" if exclusive else say("table.several", labels.language)
+
+
+def _more(rows: int, labels: Labels) -> str:
+    return say("table.more", labels.language, n=rows) if rows else ""
+
+
+def _notes(*notes: str) -> str:
+    return " ".join(note for note in notes if note)
 
 
 def _with_base(name: str, base: int, labels: Labels) -> str:
