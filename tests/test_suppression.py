@@ -204,6 +204,58 @@ def test_small_option_of_an_exclusive_question_hides_another() -> None:
     assert withheld(result) == {"Q.a", "Q.b"}
 
 
+def test_group_made_of_options_does_not_give_the_small_one_back() -> None:
+    # c needs another: a would do, were it not printed that b and c are a group of 24
+    estimates = exclusive_table([[30], [20], [4], [40]])
+    rules = Rules(exclusive=frozenset("Q"), minimum_base=0)
+    alone = suppress(estimates[estimates["group_by"] == ""], rules)
+    told = replace(rules, subtotals=frozenset({("Q", ("b", "c"), 24), ("Q", ("a", "d"), 70)}))
+    assert withheld(alone) == {"Q.a", "Q.c"}
+    assert too_narrow(audit(alone.estimates, told, alone.protected)) == ["Q.c"]
+    safe = suppress(estimates[estimates["group_by"] == ""], told)
+    assert withheld(safe) == {"Q.b", "Q.c"}
+    assert too_narrow(audit(safe.estimates, told, safe.protected)) == []
+
+
+def coded(**counts: int) -> pd.DataFrame:
+    """Return the totals of themes and codes among 100 respondents."""
+    return estimates_frame(
+        [
+            {
+                "id": name.replace("_", "."),
+                "table": name.split("_")[0],
+                "measure": "share",
+                "question": name.split("_")[0],
+                "item": name.split("_")[1],
+                "n": n,
+                "base": 100,
+                "value": float(n),
+            }
+            for name, n in counts.items()
+        ]
+    )
+
+
+def test_theme_does_not_give_its_small_code_back() -> None:
+    # the theme's 23 are at most 20 + b, so b is 3 or 4
+    estimates = coded(themes_t=23, codes_a=20, codes_b=3)
+    rules = Rules(unions=(("themes.t", ("codes.a", "codes.b")),))
+    assert withheld(suppress(estimates, replace(rules, unions=()))) == {"codes.b"}
+    assert withheld(suppress(estimates, rules)) == {"codes.a", "codes.b"}
+
+
+def test_theme_that_says_nothing_of_its_small_code_hides_nothing() -> None:
+    estimates = coded(themes_t=21, codes_a=20, codes_c=6, codes_b=3)
+    rules = Rules(unions=(("themes.t", ("codes.a", "codes.b", "codes.c")),))
+    assert withheld(suppress(estimates, rules)) == {"codes.b"}
+
+
+def test_union_of_one_sensitive_code_goes_with_it() -> None:
+    estimates = coded(themes_t=9, codes_a=9)
+    rules = Rules(sensitive=frozenset({("codes", "a")}), unions=(("themes.t", ("codes.a",)),))
+    assert withheld(suppress(estimates, rules)) == {"codes.a", "themes.t"}
+
+
 def test_small_select_all_total_hides_alone_with_its_crossing() -> None:
     result = suppress(select_all_item([1, 2, 0], [40, 40, 40]), OPEN)
     assert withheld(result) == {"Q.a", *(f"Q.a.region.{group}" for group in "xyz")}

@@ -74,6 +74,9 @@ class _Knowledge:
         """Yield everything that must add up."""
         groups = self.groups()
         everyone = groups[""][""]
+        for question, items, chosen in self.rules.subtotals:
+            if question == self.question:
+                yield self._sum({(item, "", ""): 1 for item in items}, chosen, chosen)
         for by, bases in groups.items():
             if self.question in self.rules.exclusive:
                 for group, base in bases.items():
@@ -136,6 +139,16 @@ def audit(
 def too_narrow(audited: pd.DataFrame) -> list[str]:
     """Return the ids of cells that are bounded more tightly than the rules allow; [] if none."""
     return audited.loc[audited["width"] < audited["needed"], "id"].tolist()
+
+
+def require_wide(audited: pd.DataFrame) -> pd.DataFrame:
+    """Return the audit; raise InputError, without locating a cell, where one is too narrow."""
+    if found := too_narrow(audited):
+        raise InputError(
+            f"{len(found)} withheld counts can be bounded too narrowly: raise minimum_cell, or "
+            "cross by fewer groups."
+        )
+    return audited
 
 
 def narrowest(audited: pd.DataFrame) -> int | None:

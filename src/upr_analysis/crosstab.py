@@ -99,16 +99,27 @@ def everything_coded(
 ) -> list[Items]:
     """Return themes, codes and recommendations as items; recommendations are totals only."""
     tables = (respondents, open_responses, codings)
-    themes = {theme.name: [code.name for code in theme.codes] for theme in codebook.themes}
     codes = {code.name: [code.name] for code in codebook.codes}
+    unions = unions_of_codes(codebook, report)
     items = [
-        coded_items(*tables, THEMES, themes),
+        coded_items(*tables, THEMES, unions[THEMES]),
         coded_items(*tables, CODES, codes, codes_crossed),
     ]
-    if report and report.recommendations:
-        own = {one.number: one.codes for one in report.recommendations}
-        items.append(coded_items(*tables, RECOMMENDATIONS, own, False))
+    if RECOMMENDATIONS in unions:
+        items.append(coded_items(*tables, RECOMMENDATIONS, unions[RECOMMENDATIONS], False))
     return items
+
+
+def unions_of_codes(
+    codebook: Codebook, report: Report | None
+) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return what is a union of codes: themes, and the report's recommendations by number."""
+    found = {
+        THEMES: {theme.name: tuple(code.name for code in theme.codes) for theme in codebook.themes}
+    }
+    if report and report.recommendations:
+        found[RECOMMENDATIONS] = {one.number: one.codes for one in report.recommendations}
+    return found
 
 
 def respondent_groups(
@@ -247,10 +258,12 @@ def adjust_tests(estimates: pd.DataFrame) -> pd.DataFrame:
 def protection_rules(
     questionnaire: Questionnaire,
     codebook: Codebook,
+    report: Report | None,
     groups: Iterable[Groups],
     **limits: int,
 ) -> Rules:
     """Return the rules of suppression for a consultation: structure from it, limits as given."""
+    groups = list(groups)
     sensitive = {
         (question.name, "") for question in questionnaire.survey if question.role == "sensitive"
     }
@@ -273,4 +286,27 @@ def protection_rules(
         ),
         overlapping=frozenset(grouping.name for grouping in groups if grouping.overlapping),
         sensitive=frozenset(sensitive),
+        subtotals=frozenset(_subtotals(questionnaire, groups, limits["minimum_cell"])),
+        unions=tuple(
+            (estimate_id(question, item), tuple(estimate_id(CODES, code) for code in codes))
+            for question, codes_of in unions_of_codes(codebook, report).items()
+            for item, codes in codes_of.items()
+        ),
     )
+
+
+def _subtotals(
+    questionnaire: Questionnaire, groups: list[Groups], least: int
+) -> Iterator[tuple[str, tuple[str, ...], int]]:
+    """Yield how many chose one of the options that a group is made of: its base tells.
+
+    A group of fewer than `least` is left out: nothing that stands in it can be guarded.
+    """
+    for one in groups:
+        question = questionnaire.question(one.of)
+        if question.kind != "select_one" or not question.is_substantive:
+            continue
+        for group in questionnaire.grouping(one.name).groups:
+            size = int((one.codes == one.names.index(group.name)).sum())
+            if size >= least:
+                yield one.of, group.of, size

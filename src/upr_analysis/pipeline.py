@@ -29,7 +29,7 @@ from upr_analysis.workspace import READS, STEPS, TICKET, Step, file_digest
 # Modules that run, render or check a step's results but have no part in them.
 OUTSIDE_STEPS: Final = frozenset(
     {"cli.py", "checks.py", "gate.py", "overview.py", "pipeline.py", "provenance.py",
-     "publication.py", "simulate.py", "findings.py", "attacker.py", "appendix.py"}
+     "publication.py", "simulate.py", "findings.py", "appendix.py"}
 )  # fmt: skip
 # What a kernel must not take from whoever runs it, for equal bytes from equal inputs.
 ENVIRONMENT: Final = {

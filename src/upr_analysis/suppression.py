@@ -19,7 +19,7 @@ What is withheld beside the protected cells is the fewest cells that do it, ties
 groups and items, never by the counts: an attacker who runs the algorithm again learns less from it.
 Not nothing: over all inputs of tiny tables he narrows up to one protected cell in a hundred.
 
-Not seen here: that themes are unions of codes, and that one grouping is coarser than another.
+Not seen here: that one grouping is coarser than another.
 """
 
 import ctypes
@@ -54,6 +54,9 @@ class Rules:
     can be in several groups; `sensitive` pairs of question and item, item "" for the whole
     question: shown overall only, and only from `minimum_sensitive` with as many others.
     An item is crossed from `minimum_cross` with as many others; a group from `minimum_base`.
+    `subtotals` are sums that are printed elsewhere: an exclusive question, some of its items, and
+    how many chose one of them (a group made of these options). `unions` are ids of totals, each
+    with the ids of those whose union it is (a theme and its codes).
     """
 
     minimum_cell: int = 5
@@ -65,6 +68,8 @@ class Rules:
     exclusive: frozenset[str] = frozenset()
     overlapping: frozenset[str] = frozenset()
     sensitive: frozenset[tuple[str, str]] = frozenset()
+    subtotals: frozenset[tuple[str, tuple[str, ...], int]] = frozenset()
+    unions: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def wide(self) -> int:
@@ -162,12 +167,37 @@ def suppress(estimates: pd.DataFrame, rules: Rules) -> Suppressed:
     ]
     fates = [_protect(question, rules) for question in questions]
     fate = pd.concat(fates).set_index("id")
-    public["suppressed"] = public["id"].isin(fate.index[fate["withheld"]])
+    withheld = set(fate.index[fate["withheld"]])
+    public["suppressed"] = public["id"].isin(_guard_unions(shares, withheld, rules))
     touched = public.loc[public["suppressed"], "table"]
     public["suppressed"] |= (public["measure"] != "share") & public["table"].isin(touched)
     public.loc[public["suppressed"], NUMBERS] = pd.NA
     protected = frozenset(fate.index[fate["protected"]])
     return Suppressed(public, protected, _report(public, fate))
+
+
+def _guard_unions(shares: pd.DataFrame, withheld: set[str], rules: Rules) -> set[str]:
+    """Return what is withheld once no printed union narrows a withheld part of it.
+
+    A union is at most the sum of its parts, so a part is at least what the others leave. Where
+    that says too much the smallest printed part goes too, and in the end the union.
+    """
+    rows = shares.set_index("id")
+    n, base = rows["n"].to_dict(), rows["base"].to_dict()
+    withheld = set(withheld)
+    for union, parts in rules.unions:
+        for part in parts:
+            sensitive = (rows.at[part, "question"], rows.at[part, "item"]) in rules.sensitive
+            most = (rules.minimum_sensitive if sensitive else rules.minimum_cell) - 1
+            while part in withheld and union not in withheld:
+                others = [other for other in parts if other != part]
+                ceiling = sum(base[one] if one in withheld else n[one] for one in others)
+                least = n[union] - ceiling
+                if least <= 1 or most - least >= rules.min_width:
+                    break
+                printed = [one for one in others if one not in withheld]
+                withheld.add(min(printed, key=lambda one: (n[one], one), default=union))
+    return withheld
 
 
 def _check(estimates: pd.DataFrame, shares: pd.DataFrame) -> None:
@@ -203,6 +233,11 @@ def _question(name: str, rows: pd.DataFrame, rules: Rules) -> _Question:
         raise InputError(f"Question {name!r} has no overall count of {lacking[0]!r}: add its row.")
     exclusive = name in rules.exclusive
     found = list(_sums(cells, totals, exclusive, rules))
+    found += [
+        ([totals[item] for item in items], [], chosen, chosen)
+        for question, items, chosen in sorted(rules.subtotals)
+        if question == name
+    ]
     links = np.zeros((len(found), len(cells)))
     for row, (added, taken, _, _) in enumerate(found):
         links[row, added], links[row, taken] = 1, -1

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from upr_analysis.attacker import narrowest
 from upr_analysis.codebook import Codebook
 from upr_analysis.documents import label
 from upr_analysis.estimates import NOT_STATED
@@ -300,6 +301,24 @@ def protection_table(estimates: pd.DataFrame, labels: Labels) -> Table:
         note=say("protection.note", labels.language),
         labels=labels,
         key="protection",
+    )
+
+
+def audit_table(audited: pd.DataFrame, labels: Labels) -> Table:
+    """Return how many cells are protected and how narrowly the closest can be bounded."""
+    least = narrowest(audited)
+    rows = [
+        (say("audit.protected", labels.language), len(audited)),
+        (say("audit.narrowest", labels.language), None if least is None else least),
+    ]
+    heads = [say("places.what", labels.language), say("places.count", labels.language)]
+    frame = pd.DataFrame(rows, columns=heads).astype({heads[1]: "Int64"})
+    return captioned(
+        frame,
+        say("audit.caption", labels.language),
+        labels,
+        "audit",
+        say("audit.note", labels.language),
     )
 
 
