@@ -106,6 +106,16 @@ def test_bad_codebook_pattern_is_named_with_its_code(project):
         path.write_text(good, encoding="utf-8")
 
 
+def test_a_region_that_does_not_exist_is_named(project):
+    path = project / "data" / "upr-2021" / "questionnaire.yml"
+    good = path.read_text(encoding="utf-8")
+    try:
+        path.write_text(good.replace("of: [asia_pacific]", "of: [asia_pasific]", 1), "utf-8")
+        assert "names 'asia_pasific', which un_group does not have; did you mean" in refuse(project)
+    finally:
+        path.write_text(good, encoding="utf-8")
+
+
 def test_check_says_all_problems_at_once_and_runs_nothing(project, tmp_path):
     both = ("--set", "export=gone.csv", "--set", "group_by=[regoin]")
     done = upr(project, "check", "params/upr-2021.yml", *both)

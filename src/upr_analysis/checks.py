@@ -12,6 +12,7 @@ from upr_analysis.parameters import (
     read_parameters,
 )
 from upr_analysis.pipeline import notebooks
+from upr_analysis.places import all_places, groups_of
 from upr_analysis.problems import InputError, did_you_mean
 from upr_analysis.questionnaire import Questionnaire, read_questionnaire
 from upr_analysis.recommendations import Report, read_report
@@ -51,6 +52,7 @@ def check(path: Path, assignments: tuple[str, ...], root: Path) -> Checked:
     _tried(problems, place_corrections, folder)
     if questionnaire is not None:
         problems += _parameter_problems(parameters, questionnaire)
+        problems += _place_group_problems(questionnaire)
     if codebook is not None:
         problems += _report_problems(report, codebook)
     rows = 0
@@ -91,6 +93,25 @@ def _parameter_problems(parameters: Parameters, questionnaire: Questionnaire) ->
             f"minimum_cell is {parameters.minimum_cell}, but below 3 single people show: set 3 or "
             "more (fewer only where the questionnaire's source is public_record)."
         )
+    return problems
+
+
+def _place_group_problems(questionnaire: Questionnaire) -> list[str]:
+    """Return what groupings of places name that their scheme does not have."""
+    problems = []
+    for grouping in questionnaire.groupings:
+        if grouping.scheme == "option":
+            continue
+        known = {
+            group for place in all_places() for group in groups_of(place.code, grouping.scheme)
+        }
+        problems += [
+            f"questionnaire.yml: grouping {grouping.name} names {value!r}, which {grouping.scheme} "
+            f"does not have{did_you_mean(value, known)}"
+            for group in grouping.groups
+            for value in group.of
+            if value not in known
+        ]
     return problems
 
 

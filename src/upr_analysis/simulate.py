@@ -12,10 +12,10 @@ Run as `python -m upr_analysis.simulate data/upr-2021 export.csv --seed 2021`.
 
 import csv
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from itertools import chain
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
@@ -25,18 +25,18 @@ from pydantic import Field
 from upr_analysis.codebook import Codebook, read_codebook
 from upr_analysis.coding import fold
 from upr_analysis.documents import Strict, label, read_model
-from upr_analysis.problems import InputError, did_you_mean
+from upr_analysis.problems import InputError
 from upr_analysis.questionnaire import Question, Questionnaire, read_questionnaire, relevance
 
 Card = TypeVar("Card")
+Deck = dict[str, int]  # what is dealt -> respondents of a block to whom it is
 ByLanguage = dict[str, tuple[str, ...]]
 SKIPPED: Final = "skipped"
-NOWHERE: Final = "none"  # the profile of those who leave the country question blank
+ALONE: Final = "none"  # the option of a select-all question that is ticked alone
 TOOL_COLUMNS: Final = (
     *("Respondent ID", "Collector ID", "Start Date", "End Date", "IP Address"),
     *("Email Address", "First Name", "Last Name", "Custom Data 1"),
 )
-OTHER_WORDS: Final = "Other (please specify)"
 MOMENT: Final = "%m/%d/%Y %I:%M:%S %p"
 DOCUMENTATION_NETWORKS: Final = ("192.0.2", "198.51.100", "203.0.113")  # RFC 5737: nobody's
 COLLECTORS: Final = {True: "405512391", False: "405512387"}  # invited by e-mail, by a web link
@@ -44,156 +44,101 @@ FIRST_ID: Final = 12_714_000_000
 FAULTS: Final = ("test entry", "exact duplicate", "near duplicate", "empty", "partial")
 INVITED: Final = 0.12  # share of those invited by e-mail, whom the tool knows by name
 CONTACT_GIVEN: Final = 0.92  # share of those asked for a contact field who fill it in
-LONGEST_WORD_KEPT: Final = 6  # letters up to which a word is not misspelt
-
-
-class Profile(Strict):
-    """So many respondents of a block who write in a language and work in some places."""
-
-    language: str
-    places: str
-    respondents: int
-
-
-class Open(Strict):
-    """An open question: how many of a block answer, and what answers may raise (code: weight).
-
-    Of those who answer, `nothing` say that there is nothing to say, `beside` write what raises no
-    code; the others raise codes of the themes that concern them.
-    """
-
-    answered: int
-    nothing: int
-    beside: int
-    codes: dict[str, int] = Field(min_length=1)
-
-
-class Shapes(Strict):
-    """Shares of answers (0-1) that are written in a certain way."""
-
-    misspelt: float
-    plain: float  # no capital, no full stop
-    opened: float
-    closed: float
-    listed: float  # of those with several sentences: one a line
+MISSPELT_WORD: Final = re.compile(r"(?<![^ ])[^\W\d_]{7,}(?![^ ])")
 
 
 class Oddity(Strict):
-    """A text that tests what handles it, once a block; `{name}` and the like are the writer's.
+    """A text that tests what handles it, once in a block, where somebody can write it.
 
-    It stands behind an answer of many words, or for the `whole` of it.
+    `{Q6}` in it is what the writer answers to Q6; `needs` are questions that the writer answers
+    too. Where `words` are given, it is so many words of ordinary sentences.
     """
 
     question: str
     language: str
-    text: str
-    whole: bool = False
-
-
-class LongAnswer(Strict):
-    """One answer of many words, once a block."""
-
-    question: str
-    language: str
-    words: int
-
-
-class People(Strict):
-    """Parts of invented names of people and organisations."""
-
-    given: tuple[str, ...]
-    family: tuple[str, ...]
-    first: tuple[str, ...]
-    second: tuple[str, ...]
+    text: str = ""
+    needs: tuple[str, ...] = ()
+    words: int = 0
 
 
 class Simulation(Strict):
     """`simulation.yml`: the decks of a block and the words that answers are made of."""
 
     block: int = Field(gt=0)
-    first_day: date
+    first_day: datetime
     days: int = Field(gt=0)
-    profiles: tuple[Profile, ...]
+    profiles: dict[str, Deck]
     places: dict[str, ByLanguage]
-    one: dict[str, dict[str, int]]
-    several: dict[str, dict[str, int]]
-    concerns: dict[str, int]
+    one: dict[str, Deck]
+    several: dict[str, Deck]
+    concerns: Deck
     concerned_by: dict[str, dict[str, tuple[str, ...]]]
-    open: dict[str, Open]
-    shapes: Shapes
+    open: dict[str, Deck]
+    codes: dict[str, dict[str, int]]
+    shapes: dict[str, float]
     sentences: dict[str, ByLanguage]
     openings: ByLanguage
     closings: ByLanguage
     nothing: ByLanguage
     beside: ByLanguage
     other: dict[str, ByLanguage]
-    oddities: tuple[Oddity, ...] = ()
-    long_answer: LongAnswer | None = None
-    people: People
+    oddities: tuple[Oddity, ...]
+    people: dict[str, tuple[str, ...]]
     test_words: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What a simulation needs to know: what was asked, what is dealt, which theme a code is of."""
+    """What was asked, which codes answers may raise, and what is dealt."""
 
     questionnaire: Questionnaire
+    codebook: Codebook
     simulation: Simulation
-    theme_of: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of the export: its two headers and the cell of a person that it shows."""
-
-    top: str
-    below: str
-    cell: tuple[str, str]  # question, or the tool's column; option, "other" or ""
-
-
-@dataclass
+@dataclass(eq=False)  # two who answer alike are still two
 class Person:
-    """One invented respondent: what is in each cell, and what it follows from."""
+    """One invented respondent: the text of each cell, and what it follows from."""
 
     language: str
     began: datetime
     ended: datetime
-    name: str
-    organisation: str
-    cells: dict[tuple[str, str], str]
+    contact: dict[str, str]
+    cells: dict[str, str]  # question, tool's column, "Q2.women" for a tick, "Q2.other" for words
+    chosen: dict[str, str] = field(default_factory=dict)
     concerns: set[str] = field(default_factory=set)
-
-    def answer(self, question: str) -> str:
-        """Return the text of an answer, "" where there is none."""
-        return self.cells.get((question, ""), "")
-
-    @property
-    def email(self) -> str:
-        """An address under a name that is kept for documentation (RFC 2606)."""
-        given, _, family = fold(self.name)[0].partition(" ")
-        return f"{given}.{family}@{self.organisation.split()[0].lower()}.example.org"
 
 
 def read_survey(folder: Path) -> Survey:
-    """Read a consultation's questionnaire, codebook and simulation; InputError has all problems."""
-    questionnaire, codebook = read_questionnaire(folder), read_codebook(folder)
-    simulation = read_model(folder / "simulation.yml", Simulation)
-    problems = [
-        f"simulation.yml: {problem}" for problem in _problems(simulation, questionnaire, codebook)
-    ]
-    if problems:
-        raise InputError(problems)
-    theme_of = {code: theme.name for code, theme in codebook.theme_of.items()}
-    return Survey(questionnaire, simulation, theme_of)
+    """Read a consultation's questionnaire, codebook and simulation, and deal a block to try.
+
+    InputError names what does not fit.
+    """
+    path = folder / "simulation.yml"
+    simulation = read_model(path, Simulation)
+    survey = Survey(read_questionnaire(folder), read_codebook(folder), simulation)
+    try:
+        Block(survey, random.Random(0))
+    except (LookupError, ValueError) as error:
+        raise InputError(f"{path} cannot be dealt: {error}: correct its names and counts.") from error
+    return survey
 
 
-def export_columns(questionnaire: Questionnaire) -> list[Column]:
-    """Return the columns of SurveyMonkey's export of all responses, as `exports` reads them."""
-    columns = [Column(name, "", (name, "")) for name in TOOL_COLUMNS]
+def export_columns(questionnaire: Questionnaire) -> dict[str, tuple[str, str]]:
+    """Return the cell and the two headers of each column of SurveyMonkey's export."""
+    language = questionnaire.export_language
+    columns = {name: (name, "") for name in TOOL_COLUMNS}
     for question in questionnaire.survey:
-        header = question.column or label(question.label, questionnaire.export_language)
-        if header not in TOOL_COLUMNS:
-            columns += _question_columns(question, header, questionnaire)
+        header = question.column or question.label_as_asked or label(question.label, language)
+        top, _, part = header.partition(" > ")
+        choices = questionnaire.options(question)
+        if question.kind == "select_multiple":
+            for choice in choices:
+                columns[f"{question.name}.{choice.name}"] = top, label(choice.label, language)
+        elif top not in TOOL_COLUMNS:
+            columns[question.name] = top, "Response" if choices else part or "Open-Ended Response"
+        if any(choice.role == "other" for choice in choices):
+            columns[f"{question.name}.other"] = top, "Other (please specify)"
     return columns
 
 
@@ -205,391 +150,230 @@ def simulate(
     `respondents` are valid ones; `with_faults` adds, once, a row of each of FAULTS, which cleaning
     has to remove. A last block that is cut off has its decks' counts only roughly.
     """
-    cells = [column.cell for column in export_columns(survey.questionnaire)]
+    columns = export_columns(survey.questionnaire)
     size, serial = survey.simulation.block, 0
     for number in range(-(-respondents // size)):
-        block = _Block(survey, random.Random(f"{seed}/{number}"))
+        block = Block(survey, random.Random(f"{seed}/{number}"))
         people = block.people[: respondents - number * size]
         if with_faults and number == 0:
             people = people + block.faults(people)
         for person in sorted(people, key=lambda one: one.began):
             serial += 1
-            person.cells["Respondent ID", ""] = str(FIRST_ID + 37 * serial)
-            yield [person.cells.get(cell, "") for cell in cells]
+            person.cells["Respondent ID"] = str(FIRST_ID + 37 * serial)
+            person.cells["Start Date"] = person.began.strftime(MOMENT)
+            person.cells["End Date"] = person.ended.strftime(MOMENT)
+            yield [person.cells.get(cell, "") for cell in columns]
 
 
-def write_export(
-    path: Path,
-    survey: Survey,
-    respondents: int = 123,
-    seed: int = 2021,
-    with_faults: bool = True,
-) -> None:
-    """Write an invented export: UTF-8 with a byte order mark, lines ended as the tool ends them."""
-    columns = export_columns(survey.questionnaire)
-    tops = [column.top for column in columns]
-    shown = [top if top != before else "" for top, before in zip(tops, ["", *tops], strict=False)]
-    rows = simulate(survey, respondents, seed, with_faults)
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file, lineterminator="\r\n")
-        writer.writerows(chain([shown, [column.below for column in columns]], rows))
-
-
-def _question_columns(
-    question: Question, header: str, questionnaire: Questionnaire
-) -> Iterator[Column]:
-    top, _, part = header.partition(" > ")
-    choices = questionnaire.options(question)
-    if question.kind == "select_multiple":
-        for choice in choices:
-            if choice.role != "other":
-                below = label(choice.label, questionnaire.export_language)
-                yield Column(top, below, (question.name, choice.name))
-    elif question.kind == "select_one":
-        yield Column(top, "Response", (question.name, ""))
-    else:
-        yield Column(top, part or "Open-Ended Response", (question.name, ""))
-    if any(choice.role == "other" for choice in choices):
-        yield Column(top, OTHER_WORDS, (question.name, "other"))
-
-
-class _Block:
+class Block:
     """One block of respondents, dealt question by question."""
 
     def __init__(self, survey: Survey, rng: random.Random) -> None:
-        self.survey, self.simulation, self.rng = survey, survey.simulation, rng
-        cards = {place: one.respondents for place, one in enumerate(self.simulation.profiles)}
-        self.people = [self._arrive(self.simulation.profiles[card]) for card in _dealt(cards, rng)]
-        self.chosen = {name: self._choose(name, deck) for name, deck in self.simulation.one.items()}
-        for name, deck in self.simulation.several.items():
+        self.asked, self.words, self.rng = survey.questionnaire, survey.simulation, rng
+        self.theme_of = {code: theme.name for code, theme in survey.codebook.theme_of.items()}
+        self.country = self.asked.with_role("country")[0].name
+        decks = self.words.profiles.items()
+        profiles = {(language, at): n for language, deck in decks for at, n in deck.items()}
+        self.people = [self._arrive(*profile) for profile in self._deal("profiles", profiles)]
+        for name, deck in self.words.one.items():
+            self._choose(name, deck)
+        for name, deck in self.words.several.items():
             self._tick(name, deck)
         self._concern()
-        for name, spec in self.simulation.open.items():
-            self._write(name, spec)
+        for name, deck in self.words.open.items():
+            self._answer(name, deck)
         self._give_contacts()
         self._add_oddities()
 
     def faults(self, people: Sequence[Person]) -> list[Person]:
-        """Return a row of each of FAULTS, made from the block's valid respondents."""
-        talkative = sorted(people, key=lambda one: sum(map(len, one.cells.values())))
+        """Return a row of each of FAULTS, made from valid respondents."""
+        by_length = sorted(people, key=lambda one: sum(map(len, one.cells.values())))
         exact, near, test, empty, partial = (
-            self._again(talkative[max(place, -len(people))]) for place in (-3, -2, 0, 0, 0)
+            self._again(by_length[place:][0]) for place in (-3, -2, 0, 0, 0)
         )
-        for name in self.simulation.open:
-            if near.answer(name):
-                near.cells[name, ""] = _misspell(near.answer(name), self.rng)
-        for name in self.simulation.open:
-            test.cells[name, ""] = self.rng.choice(self.simulation.test_words)
-        names = [question.name for question in self.survey.questionnaire.survey]
-        last = names.index(self._country)
-        for person, kept in ((empty, ()), (partial, names[: last + 1])):
-            whole = person.cells
-            person.cells = {c: text for c, text in whole.items() if c[0] in (*TOOL_COLUMNS, *kept)}
+        for name in self.words.open:
+            if name in near.cells:
+                near.cells[name] = self._misspell(near.cells[name])
+        for name in self.words.open:
+            test.cells[name] = self.rng.choice(self.words.test_words)
+        names = [*TOOL_COLUMNS, *(question.name for question in self.asked.survey)]
+        for person, last in ((empty, TOOL_COLUMNS[-1]), (partial, self.country)):
+            kept = names[: names.index(last) + 1]
+            for cell in [cell for cell in person.cells if cell.partition(".")[0] not in kept]:
+                del person.cells[cell]
         return [test, exact, near, empty, partial]
-
-    @property
-    def _country(self) -> str:
-        return self.survey.questionnaire.with_role("country")[0].name
-
-    def _arrive(self, profile: Profile) -> Person:
-        """Make a respondent with a name, the tool's own columns and the countries."""
-        rng, parts = self.rng, self.simulation.people
-        midnight = datetime.combine(self.simulation.first_day, datetime.min.time())
-        began = midnight + timedelta(seconds=rng.randrange(self.simulation.days * 86_400))
-        ended = began + timedelta(seconds=rng.randrange(300, 5_400))
-        given, family = rng.choice(parts.given), rng.choice(parts.family)
-        organisation = f"{rng.choice(parts.first)} {rng.choice(parts.second)}"
-        person = Person(profile.language, began, ended, f"{given} {family}", organisation, {})
-        invited = rng.random() < INVITED
-        start, end = _moments(began, ended)
-        tool = {"Start Date": start, "End Date": end, "IP Address": self._address()}
-        tool |= {"Collector ID": COLLECTORS[invited], "Custom Data 1": profile.language}
-        if invited:
-            tool |= {"Email Address": person.email, "First Name": given, "Last Name": family}
-        person.cells |= {(name, ""): text for name, text in tool.items()}
-        if profile.places != NOWHERE:
-            written = self.simulation.places[profile.places][profile.language]
-            person.cells[self._country, ""] = rng.choice(written)
-        return person
 
     def _again(self, person: Person) -> Person:
         """Return a copy that was sent later, from another address."""
         began = person.ended + timedelta(minutes=self.rng.randrange(5, 600))
-        ended = began + timedelta(minutes=4)
-        start, end = _moments(began, ended)
-        cells = person.cells | {("Start Date", ""): start, ("End Date", ""): end}
-        cells["IP Address", ""] = self._address()
-        return replace(person, began=began, ended=ended, cells=cells)
+        cells = person.cells | {"IP Address": self._address()}
+        return replace(person, began=began, ended=began + timedelta(minutes=4), cells=cells)
 
     def _address(self) -> str:
         return f"{self.rng.choice(DOCUMENTATION_NETWORKS)}.{self.rng.randrange(1, 255)}"
 
-    def _labels(self, name: str) -> dict[str, str]:
-        questionnaire = self.survey.questionnaire
-        return {
-            choice.name: label(choice.label, questionnaire.export_language)
-            for choice in questionnaire.options(name)
-        }
+    def _deal(self, what: str, deck: Mapping[Card, int]) -> list[Card]:
+        """Return a card for each respondent of the block, shuffled."""
+        cards = [card for card, count in deck.items() for _ in range(count)]
+        if len(cards) != self.words.block:
+            raise ValueError(f"{what} deals to {len(cards)} respondents, not {self.words.block}")
+        self.rng.shuffle(cards)
+        return cards
 
-    def _other_words(self, name: str, person: Person) -> str:
-        return self.rng.choice(self.simulation.other[name][person.language])
+    def _arrive(self, language: str, places: str) -> Person:
+        """Make a respondent with a name, the tool's own columns and the countries."""
+        rng, words = self.rng, self.words
+        began = words.first_day + timedelta(seconds=rng.randrange(words.days * 86_400))
+        ended = began + timedelta(seconds=rng.randrange(300, 5_400))
+        parts = ("given", "family", "first", "second")
+        given, family, house, kind = (rng.choice(words.people[part]) for part in parts)
+        user, domain = fold(f"{given}.{family}")[0], house.split()[0].lower()
+        email = f"{user}@{domain}.example.org"  # RFC 2606: kept for documentation
+        invited = rng.random() < INVITED
+        cells = {"IP Address": self._address(), "Custom Data 1": language}
+        cells["Collector ID"] = COLLECTORS[invited]
+        if invited:
+            cells |= {"Email Address": email, "First Name": given, "Last Name": family}
+        if places != SKIPPED:
+            cells[self.country] = rng.choice(words.places[places][language])
+        contact = {"name": f"{given} {family}", "organisation": f"{house} {kind}", "email": email}
+        return Person(language, began, ended, contact, cells)
 
-    def _choose(self, name: str, deck: Mapping[str, int]) -> list[str]:
-        """Deal a single-choice question; returns each respondent's option or SKIPPED."""
-        labels, chosen = self._labels(name), _dealt(deck, self.rng)
-        for person, option in zip(self.people, chosen, strict=True):
-            if option == "other":  # the tool leaves the answer blank and keeps the words
-                person.cells[name, "other"] = self._other_words(name, person)
-            elif option != SKIPPED:
-                person.cells[name, ""] = labels[option]
-        return chosen
+    def _choose(self, name: str, deck: Deck) -> None:
+        """Deal a single-choice question."""
+        for person, option in zip(self.people, self._deal(name, deck), strict=True):
+            person.chosen[name] = option
+            self._mark(person, name, option, name)
 
-    def _asked(self, question: Question) -> list[int]:
+    def _mark(self, person: Person, name: str, option: str, cell: str) -> None:
+        """Fill in an option's cell; for "other" the tool keeps the words alone."""
+        if option == "other":
+            words = self.words.other[name][person.language]
+            person.cells[f"{name}.other"] = self.rng.choice(words)
+        elif option != SKIPPED:
+            labels = {choice.name: choice.label for choice in self.asked.options(name)}
+            person.cells[cell] = label(labels[option], self.asked.export_language)
+
+    def _asked(self, question: Question) -> list[Person]:
         needs = relevance(question)
-        if needs is None:
-            return list(range(len(self.people)))
-        chosen = self.chosen[needs[0]]
-        return [place for place, option in enumerate(chosen) if option == needs[1]]
+        return [one for one in self.people if not needs or one.chosen[needs[0]] == needs[1]]
 
-    def _tick(self, name: str, deck: Mapping[str, int]) -> None:
+    def _tick(self, name: str, deck: Deck) -> None:
         """Deal a select-all question: exact counts, and nobody who answers without a tick."""
-        question, labels = self.survey.questionnaire.question(name), self._labels(name)
-        alone = _alone(self.survey.questionnaire, name)
-        order = self._asked(question)
-        self.rng.shuffle(order)
-        ticks = {place: {alone} for place in order[: deck.get(alone, 0)]}
-        answering = order[len(ticks) : len(order) - deck.get(SKIPPED, 0)]
-        counts = {option: count for option, count in deck.items() if option not in (alone, SKIPPED)}
-        ticks |= _spread(answering, counts, self.rng)
-        for place, ticked in ticks.items():
-            cells = self.people[place].cells
+        people = self._asked(self.asked.question(name))
+        self.rng.shuffle(people)
+        people = people[: len(people) - deck.get(SKIPPED, 0)]
+        alone = deck.get(ALONE, 0)
+        ticks: dict[Person, set[str]] = {one: {ALONE} for one in people[:alone]}
+        counts = {option: n for option, n in deck.items() if option not in (ALONE, SKIPPED)}
+        ticks |= self._spread(people[alone:], counts)
+        for person, ticked in ticks.items():
             for option in sorted(ticked):
-                cells[name, option] = labels[option]
-            if "other" in ticked:
-                cells[name, "other"] = self._other_words(name, self.people[place])
+                self._mark(person, name, option, f"{name}.{option}")
+
+    def _spread(self, people: Sequence[Person], counts: Deck) -> dict[Person, set[str]]:
+        """Give each option to exactly so many people, and at least one to each of them."""
+        ticks: dict[Person, set[str]] = {one: set() for one in people}
+        for option, count in counts.items():
+            for person in self.rng.sample(people, count):
+                ticks[person].add(option)
+        for ticked in ticks.values():
+            if not ticked:
+                giver = max(ticks.values(), key=len)
+                ticked.add(min(giver))
+                giver.remove(min(giver))
+        return ticks
 
     def _concern(self) -> None:
         """Deal whom each theme concerns."""
-        for theme, count in self.simulation.concerns.items():
+        for theme, count in self.words.concerns.items():
             for person in self.rng.sample(self.people, count):
                 person.concerns.add(theme)
-        for theme, answers in self.simulation.concerned_by.items():
-            for question, options in answers.items():
-                for person, option in zip(self.people, self.chosen[question], strict=True):
-                    if option in options:
-                        person.concerns.add(theme)
+        for theme, answers in self.words.concerned_by.items():
+            for person in self.people:
+                if any(person.chosen[name] in options for name, options in answers.items()):
+                    person.concerns.add(theme)
 
-    def _write(self, name: str, spec: Open) -> None:
-        """Deal an open question's kinds of answer and write the answers."""
-        themed = spec.answered - spec.nothing - spec.beside
-        kinds = {"nothing": spec.nothing, "beside": spec.beside, "themed": themed}
-        blank = len(self.people) - spec.answered
-        for person, kind in zip(
-            self.people, _dealt(kinds | {SKIPPED: blank}, self.rng), strict=True
-        ):
+    def _answer(self, name: str, deck: Deck) -> None:
+        """Deal an open question: who has nothing to say, writes beside it or raises codes."""
+        weights = {code: (self.theme_of[code], n) for code, n in self.words.codes[name].items()}
+        for person, kind in zip(self.people, self._deal(name, deck), strict=True):
+            near = {c: n for c, (theme, n) in weights.items() if theme in person.concerns}
+            codes = []
+            if kind == "raising" and near:
+                many = self.rng.choice((1, 1, 1, 2, 2, 3))
+                codes = self.rng.choices(list(near), list(near.values()), k=many)
             if kind == "nothing":
-                person.cells[name, ""] = self.rng.choice(self.simulation.nothing[person.language])
+                person.cells[name] = self.rng.choice(self.words.nothing[person.language])
             elif kind != SKIPPED:
-                codes = self._raised(person, spec) if kind == "themed" else []
-                person.cells[name, ""] = self._compose(person.language, codes)
-
-    def _raised(self, person: Person, spec: Open) -> list[str]:
-        theme_of = self.survey.theme_of
-        near = {c: weight for c, weight in spec.codes.items() if theme_of[c] in person.concerns}
-        if not near:
-            return []
-        many = self.rng.choice((1, 1, 1, 2, 2, 3))
-        return list(dict.fromkeys(self.rng.choices(list(near), list(near.values()), k=many)))
+                person.cells[name] = self._compose(person.language, list(dict.fromkeys(codes)))
 
     def _compose(self, language: str, codes: Sequence[str]) -> str:
         """Write an answer: a sentence a code, and the ways in which people write."""
-        rng, words, shapes = self.rng, self.simulation, self.simulation.shapes
+        rng, words, shapes = self.rng, self.words, self.words.shapes
         parts = [rng.choice(words.sentences[code][language]) for code in codes]
         parts = parts or [rng.choice(words.beside[language])]
-        if rng.random() < shapes.closed:
+        if rng.random() < shapes["closed"]:
             parts.append(rng.choice(words.closings[language]))
-        if len(parts) > 1 and rng.random() < shapes.listed:
+        if len(parts) > 1 and rng.random() < shapes["listed"]:
             text = "\n".join(f"- {part}" for part in parts)
         else:
-            opening = rng.random() < shapes.opened
+            opening = rng.random() < shapes["opened"]
             text = " ".join([*([rng.choice(words.openings[language])] if opening else []), *parts])
-        if rng.random() < shapes.misspelt:
-            text = _misspell(text, rng)
-        if rng.random() < shapes.plain:
+        if rng.random() < shapes["misspelt"]:
+            text = self._misspell(text)
+        if rng.random() < shapes["plain"]:
             text = text[:1].lower() + text[1:].rstrip(".")
         return text
 
+    def _misspell(self, text: str) -> str:
+        """Return the text with two letters of one of its longer words changed about."""
+        words = list(MISSPELT_WORD.finditer(text))
+        if not words:
+            return text
+        word = self.rng.choice(words)
+        at = word.start() + self.rng.randrange(1, len(word[0]) - 2)
+        return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
+
     def _give_contacts(self) -> None:
         """Fill in the contact fields of those who are asked for them; some leave one blank."""
-        fields = self.survey.questionnaire.with_role("contact")
-        for question in fields:
-            for place in self._asked(question):
-                person = self.people[place]
-                texts = {"name": person.name, "organisation": person.organisation}
-                text = texts.get(question.name.rpartition("_")[2], person.email)
+        for question in self.asked.with_role("contact"):
+            for person in self._asked(question):
                 if self.rng.random() < CONTACT_GIVEN:
-                    person.cells[question.name, ""] = text
+                    part = question.name.rpartition("_")[2]
+                    person.cells[question.name] = person.contact[part]
 
     def _add_oddities(self) -> None:
-        taken: set[int] = set()
-        for oddity in self.simulation.oddities:
-            person = self._writer(oddity.question, oddity.language, "{" in oddity.text, taken)
-            words = {"name": person.name, "organisation": person.organisation}
-            text = oddity.text
-            for word, value in (words | {"email": person.email}).items():
-                text = text.replace("{" + word + "}", value)
-            if not oddity.whole:
-                text = f"{person.answer(oddity.question)} {text}"
-            person.cells[oddity.question, ""] = text
-        long = self.simulation.long_answer
-        if long is not None:
-            person = self._writer(long.question, long.language, False, taken)
-            person.cells[long.question, ""] = self._at_length(long)
+        """Put each odd text into one of the longer answers; nobody writes two."""
+        writers = list(self.people)
+        for odd in self.words.oddities:
+            needs = (odd.question, *odd.needs)
+            able = [
+                one
+                for one in writers
+                if one.language == odd.language and all(name in one.cells for name in needs)
+            ]
+            able.sort(key=lambda one: -len(one.cells[odd.question]))
+            if able:
+                person = self.rng.choice(able[: max(1, len(able) // 2)])
+                writers.remove(person)
+                text = self._at_length(odd) if odd.words else odd.text.format_map(person.cells)
+                person.cells[odd.question] = text
 
-    def _writer(self, question: str, language: str, named: bool, taken: set[int]) -> Person:
-        """Choose who writes an oddity: of the longer half of the answers, nobody twice."""
-        places = [
-            place
-            for place, person in enumerate(self.people)
-            if person.language == language
-            and person.answer(question)
-            and place not in taken
-            and (not named or self._gave_contacts(person))
-        ]
-        if not places:
-            raise InputError(
-                f"simulation.yml: nobody is left who writes {language!r} and answers {question}: "
-                "take away an oddity, or deal more of them."
-            )
-        places.sort(key=lambda place: -len(self.people[place].answer(question)))
-        place = self.rng.choice(places[: max(1, len(places) // 2)])
-        taken.add(place)
-        return self.people[place]
-
-    def _gave_contacts(self, person: Person) -> bool:
-        fields = self.survey.questionnaire.with_role("contact")
-        return all(person.answer(question.name) for question in fields)
-
-    def _at_length(self, long: LongAnswer) -> str:
+    def _at_length(self, odd: Oddity) -> str:
         """Write sentences of every theme that is not sensitive to single people, in any order."""
-        words = self.simulation
-        codes = sorted({code for spec in words.open.values() for code in spec.codes})
+        words = self.words
         pool = [
             sentence
-            for code in codes
-            if self.survey.theme_of[code] in words.concerns
-            for sentence in words.sentences[code][long.language]
+            for code in sorted(words.sentences)
+            if self.theme_of[code] in words.concerns
+            for sentence in words.sentences[code][odd.language]
         ]
         self.rng.shuffle(pool)
-        said: list[str] = []
-        while pool and sum(len(sentence.split()) for sentence in said) < long.words:
-            said.append(pool.pop())
-        return " ".join(said)
-
-
-def _dealt(deck: Mapping[Card, int], rng: random.Random) -> list[Card]:
-    cards = [name for name, count in deck.items() for _ in range(count)]
-    rng.shuffle(cards)
-    return cards
-
-
-def _spread(
-    places: Sequence[int], counts: Mapping[str, int], rng: random.Random
-) -> dict[int, set[str]]:
-    """Give each option to exactly so many of `places`, and at least one option to each of them."""
-    ticks: dict[int, set[str]] = {place: set() for place in places}
-    for option, count in counts.items():
-        for place in rng.sample(places, count):
-            ticks[place].add(option)
-    for ticked in ticks.values():
-        if not ticked:
-            giver = max(ticks.values(), key=len)
-            ticked.add(min(giver))
-            giver.remove(min(giver))
-    return ticks
-
-
-def _misspell(text: str, rng: random.Random) -> str:
-    """Return the text with two letters of one of its longer words changed about."""
-    words = text.split(" ")
-    long = [
-        place
-        for place, word in enumerate(words)
-        if word.isalpha() and len(word) > LONGEST_WORD_KEPT
-    ]
-    if not long:
-        return text
-    place = rng.choice(long)
-    word, at = words[place], rng.randrange(1, len(words[place]) - 2)
-    words[place] = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-    return " ".join(words)
-
-
-def _moments(began: datetime, ended: datetime) -> tuple[str, str]:
-    return began.strftime(MOMENT), ended.strftime(MOMENT)
-
-
-def _problems(
-    simulation: Simulation, questionnaire: Questionnaire, codebook: Codebook
-) -> Iterator[str]:
-    """Yield what does not fit: names that nothing declares, decks that do not add up."""
-    names = [question.name for question in questionnaire.survey]
-    dealt = [*simulation.one, *simulation.several, *simulation.open]
-    unknown = [name for name in dealt if name not in names]
-    for name in unknown:
-        yield f"{name!r} is no question of questionnaire.yml{did_you_mean(name, names)}"
-    if not unknown:
-        yield from _option_problems(simulation, questionnaire)
-        yield from _deck_problems(simulation, questionnaire)
-    yield from _word_problems(simulation, questionnaire, codebook)
-
-
-def _option_problems(simulation: Simulation, questionnaire: Questionnaire) -> Iterator[str]:
-    for name, deck in (simulation.one | simulation.several).items():
-        known = [choice.name for choice in questionnaire.options(name)] + [SKIPPED]
-        for option in deck:
-            if option not in known:
-                yield f"{option!r} is no option of {name}{did_you_mean(option, known)}"
-
-
-def _deck_problems(simulation: Simulation, questionnaire: Questionnaire) -> Iterator[str]:
-    decks = {name: sum(deck.values()) for name, deck in simulation.one.items()}
-    decks["profiles"] = sum(one.respondents for one in simulation.profiles)
-    for name, count in decks.items():
-        if count != simulation.block:
-            yield f"{name} deals to {count} respondents, but a block has {simulation.block}."
-    for name, deck in simulation.several.items():
-        question = questionnaire.question(name)
-        needs, alone = relevance(question), _alone(questionnaire, name)
-        asked = simulation.one[needs[0]][needs[1]] if needs else simulation.block
-        able = asked - deck.get(SKIPPED, 0) - deck.get(alone, 0)
-        for option, count in deck.items():
-            if option not in (SKIPPED, alone) and count > able:
-                yield f"{name} deals {option!r} to {count}, but only {able} can tick it."
-    for name, spec in simulation.open.items():
-        if not spec.nothing + spec.beside <= spec.answered <= simulation.block:
-            yield f"{name} is answered by {spec.answered}: not between its parts and the block."
-
-
-def _word_problems(
-    simulation: Simulation, questionnaire: Questionnaire, codebook: Codebook
-) -> Iterator[str]:
-    codes = list(codebook.theme_of)
-    for code in dict.fromkeys(code for spec in simulation.open.values() for code in spec.codes):
-        if code not in codes:
-            yield f"{code!r} is no code of codebook.yml{did_you_mean(code, codes)}"
-        elif set(simulation.sentences.get(code, {})) != set(questionnaire.languages):
-            yield f"the code {code!r} lacks sentences in some language: write some."
-    for profile in simulation.profiles:
-        if profile.places not in (NOWHERE, *simulation.places):
-            hint = did_you_mean(profile.places, simulation.places)
-            yield f"no places are called {profile.places!r}, as a profile says{hint}"
-
-
-def _alone(questionnaire: Questionnaire, name: str) -> str:
-    """Return the option of a select-all question that is ticked alone, "" if none is."""
-    options = questionnaire.options(name)
-    return next((choice.name for choice in options if choice.role == "none"), "")
+        said = ""
+        while pool and len(said.split()) < odd.words:
+            said = f"{said} {pool.pop()}"
+        return said.strip()
 
 
 def main(
@@ -601,10 +385,17 @@ def main(
 ) -> None:
     """Write an INVENTED export for a consultation that has a simulation.yml."""
     try:
-        write_export(export, read_survey(folder), respondents, seed, faults)
+        survey = read_survey(folder)
     except InputError as error:
         typer.echo("\n".join(error.problems), err=True)
         raise typer.Exit(2) from error
+    tops, belows = zip(*export_columns(survey.questionnaire).values(), strict=True)
+    shown = [top if top != before else "" for top, before in zip(tops, ["", *tops], strict=False)]
+    # a byte order mark, and lines ended as the tool ends them
+    with export.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, lineterminator="\r\n")
+        writer.writerows([shown, belows])
+        writer.writerows(simulate(survey, respondents, seed, faults))
 
 
 if __name__ == "__main__":

@@ -395,7 +395,11 @@ def membership_table(questionnaire: Questionnaire, labels: Labels) -> Table:
 
 
 def _member(scheme: str, question: str, value: str, labels: Labels) -> str:
-    return labels.item(question, value) if scheme == "option" else value.replace("_", " ")
+    if scheme == "option":
+        return labels.item(question, value)
+    if scheme == "m49_subregion":
+        return value.replace("_", " ")
+    return say(f"place_group.{value}", labels.language)
 
 
 def codebook_table(codebook: Codebook, labels: Labels) -> Table:
