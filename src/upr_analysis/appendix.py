@@ -237,9 +237,6 @@ def render_index(index: Index) -> str:
         place = body.heading(2, heading)
         sections.append({"heading": place, "paragraphs": _paragraphs(text), **more})
 
-    if index.pages:
-        others = [link for link in index.pages if link.file != index.file]
-        add(speak("heading.contents"), links=others)
     for section in index.sections:
         items = [body.html(item._repr_html_(), section.heading) for item in section.items]
         add(section.heading, section.intro, shown=items)

@@ -198,12 +198,13 @@ class Banner:
 
 @dataclass(frozen=True)
 class Note:
-    """A line in small type, under what it explains."""
+    """A line in small type under what it explains, or an answer in full size above its table."""
 
     text: str
+    kind: Literal["note", "answer"] = "note"
 
     def _repr_html_(self) -> str:
-        return _macro("parts.html.j2", "note")(visible(self.text))
+        return _macro("parts.html.j2", "note")(visible(self.text), self.kind)
 
 
 def figure_html(

@@ -18,11 +18,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from upr_analysis.estimates import NOT_STATED
-from upr_analysis.exhibits import Figure
-from upr_analysis.labels import Labels
-from upr_analysis.tables import cross_table, overall_table, sentence, shares
-from upr_analysis.words import say
+from upr_analysis.exhibits import WITHHELD, Figure
+from upr_analysis.labels import Labels, inside, sentence
+from upr_analysis.sentences import most_named, widest_gap
+from upr_analysis.tables import comparable, cross_table, overall_table, shares
 
 OKABE_ITO: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MARKERS: Final = ("o", "s", "D", "^", "v", "P")
@@ -87,40 +86,30 @@ def draw_shares(
 ) -> Picture | None:
     """Draw each item's share among all who answered as a dot with its Wilson interval.
 
-    None where nothing of the question is published.
+    A withheld item keeps its row, with the mark of what is withheld. None where nothing of the
+    question is published.
     """
-    rows = shares(estimates, question).dropna(subset="n")
-    if rows.empty:
+    rows = shares(estimates, question)
+    if rows["n"].isna().all():
         return None
-    ordered = any(one.name == question and one.ordered for one in labels.questionnaire.survey)
-    if not ordered:
-        rows = rows.sort_values("value", ascending=False, kind="stable").head(MOST_DRAWN)
+    if not labels.is_ordered(question):
+        rows = rows.sort_values("value", ascending=False, na_position="last", kind="stable")
+        rows = rows.head(MOST_DRAWN)
     names = [labels.item(question, item) for item in rows["item"]]
     with mpl.rc_context(STYLE):
         drawing, axes = plt.subplots(figsize=(WIDTH, _height(names, 1)), layout="constrained")
         plot_shares(axes, rows, names, labels)
         _finish(drawing, axes, rows["high"].max(), labels, invented)
         svg, png = _files(drawing)
-    base = int(rows["base"].iloc[0])
-    alt = say(
-        "figure.alt_shares",
-        labels.language,
-        question=sentence(labels.question(question)),
-        base=labels.base(base),
-        highest=names[int(rows["value"].to_numpy().argmax())],
-        high=labels.percent(rows["value"].max(), base),
-        lowest=names[int(rows["value"].to_numpy().argmin())],
-        low=labels.percent(rows["value"].min(), base),
-    )
-    caption = say(
-        "figure.caption_shares",
-        labels.language,
-        question=sentence(labels.question(question)),
-        base=labels.base(base),
-    )
-    figure = Figure(
-        svg, alt, caption, overall_table(estimates, question, labels), labels.language, labels.mark
-    )
+    base = labels.base(int(rows["base"].iloc[0]))
+    asked = sentence(labels.question(question))
+    hidden = _hidden(rows, labels)
+    whole = shares(estimates, question)
+    alt = labels.say("figure.alt_shares", question=asked, base=base)
+    alt = _joined(labels.mark, alt, most_named(whole, labels), hidden)
+    caption = _joined(labels.say("figure.caption_shares", question=asked, base=base), hidden)
+    data = overall_table(estimates, question, labels)
+    figure = Figure(svg, alt, caption, data, labels.language, labels.mark)
     return Picture(f"05_{question}", svg, png, figure)
 
 
@@ -129,15 +118,15 @@ def draw_by_group(
 ) -> Picture | None:
     """Draw each item's share in every group as dots on one line an item, with Wilson intervals.
 
-    None where no cell of the table is published.
+    Items shown of one group only are left to the table. None where fewer than two items can be
+    compared between groups: that is read better in the table.
     """
-    rows = shares(estimates, question, group_by).dropna(subset="n")
-    rows = rows[rows["group"] != NOT_STATED]
-    if rows.empty:
-        return None
+    rows = comparable(estimates, question, group_by)
     totals = shares(estimates, question).set_index("item")["value"]
     items = sorted(dict.fromkeys(rows["item"]), key=lambda item: -totals.fillna(0)[item])
     items = items[:MOST_DRAWN]
+    if len(items) < 2:
+        return None
     rows = rows[rows["item"].isin(items)]
     groups = list(dict.fromkeys(rows["group"]))
     names = [labels.item(question, item) for item in items]
@@ -151,39 +140,30 @@ def draw_by_group(
         drawing.legend(handles, texts, loc="outside upper left", ncols=side_by_side, frameon=False)
         _finish(drawing, axes, rows["high"].max(), labels, invented)
         svg, png = _files(drawing)
-    ranked = rows.sort_values("value", kind="stable")
-    top, bottom = ranked.iloc[-1], ranked.iloc[0]
-    alt = say(
-        "figure.alt_by_group",
-        labels.language,
-        question=sentence(labels.question(question)),
-        grouping=labels.grouping(group_by),
-        groups=len(groups),
-        highest=f"{labels.item(question, top['item'])}, {labels.group(group_by, top['group'])}",
-        high=labels.percent(top["value"], int(top["base"])),
-        lowest=f"{labels.item(question, bottom['item'])}, "
-        f"{labels.group(group_by, bottom['group'])}",
-        low=labels.percent(bottom["value"], int(bottom["base"])),
-    )
-    caption = say(
-        "figure.caption_by_group",
-        labels.language,
-        question=sentence(labels.question(question)),
-        grouping=labels.grouping(group_by),
-    )
-    figure = Figure(
-        svg,
-        alt,
-        caption,
-        cross_table(estimates, question, group_by, labels),
-        labels.language,
-        labels.mark,
-    )
+    asked = sentence(labels.question(question))
+    by = inside(labels.grouping(group_by))
+    hidden = labels.say("figure.partly") if len(rows) < len(items) * len(groups) else ""
+    alt = labels.say("figure.alt_by_group", question=asked, grouping=by, groups=len(groups))
+    alt = _joined(labels.mark, alt, widest_gap(rows, labels), hidden)
+    caption = labels.say("figure.caption_by_group", question=asked, grouping=by)
+    data = cross_table(estimates, question, group_by, labels)
+    figure = Figure(svg, alt, _joined(caption, hidden), data, labels.language, labels.mark)
     return Picture(f"05_{question}_{group_by}", svg, png, figure)
 
 
+def _hidden(rows: pd.DataFrame, labels: Labels) -> str:
+    return labels.say("figure.withheld") if rows["n"].isna().any() else ""
+
+
+def _joined(*texts: str) -> str:
+    return " ".join(text for text in texts if text)
+
+
 def plot_shares(axes: Axes, rows: pd.DataFrame, names: Sequence[str], labels: Labels) -> Axes:
-    """Draw shares (percent) with intervals, one row an item from the top; returns the axes."""
+    """Draw shares (percent) with intervals, one row an item from the top; returns the axes.
+
+    An item without a share gets the mark of what is withheld.
+    """
     places = range(len(rows))
     axes.hlines(places, rows["low"], rows["high"], color=OKABE_ITO[0], linewidth=2, alpha=0.45)
     sns.scatterplot(
@@ -191,7 +171,10 @@ def plot_shares(axes: Axes, rows: pd.DataFrame, names: Sequence[str], labels: La
         zorder=3,
     )  # fmt: skip
     for place, count, high in zip(places, rows["n"], rows["high"], strict=True):
-        axes.text(high + 1.5, place, labels.number(count), va="center", fontsize=8)
+        if pd.isna(count):
+            axes.text(1, place, WITHHELD.value, va="center", fontsize=8, color="#595959")
+        else:
+            axes.text(high + 1.5, place, labels.number(count), va="center", fontsize=8)
     axes.set_yticks(places, [_wrapped(name) for name in names])
     return axes
 
@@ -212,10 +195,10 @@ def plot_by_group(
         places = [items.index(item) + shift for item in own["item"]]
         colour = OKABE_ITO[order % len(OKABE_ITO)]
         axes.hlines(places, own["low"], own["high"], color=colour, linewidth=1.5, alpha=0.45)
-        base = labels.number(int(own["base"].max()))
+        base = int(own["base"].max())
         axes.scatter(
             own["value"], places, color=colour, marker=MARKERS[order % len(MARKERS)], s=28,
-            label=f"{labels.group(group_by, group)} ({say('base.of', labels.language, n=base)})",
+            label=f"{labels.group(group_by, group)} ({labels.say('base.of', n=base)})",
             zorder=3,
         )  # fmt: skip
     return axes
@@ -224,11 +207,11 @@ def plot_by_group(
 def _finish(drawing: Drawing, axes: Axes, highest: float, labels: Labels, invented: bool) -> None:
     axes.set_xlim(0, 105 if highest > 50 else 10 * math.ceil(highest / 10) + 5)
     axes.set_ylim(len(axes.get_yticks()) - 0.4, -0.6)
-    axes.set_xlabel(labels.axis)
+    axes.set_xlabel(labels.say("figure.percent_axis"))
     axes.set_ylabel("")
     axes.tick_params(axis="y", length=0)
     if invented:
-        drawing.supxlabel(say("figure.invented", labels.language), fontsize=8, color="#a01c1c")
+        drawing.supxlabel(labels.say("figure.invented"), fontsize=8, color="#a01c1c")
 
 
 def _height(names: Sequence[str], groups: int) -> float:

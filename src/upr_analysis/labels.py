@@ -1,12 +1,13 @@
 """What things are called on screen: questions, options, themes, codes, groups and numbers."""
 
+import re
 from dataclasses import dataclass
 
 from upr_analysis.codebook import Codebook
 from upr_analysis.documents import label
 from upr_analysis.estimates import NOT_STATED
 from upr_analysis.questionnaire import Questionnaire
-from upr_analysis.words import number, say
+from upr_analysis.words import interface, number, say
 
 NO_BREAK: str = " "
 
@@ -20,11 +21,21 @@ class Labels:
     language: str
     mark: str = ""  # before every caption: that the data are invented
 
+    def say(self, key: str, **values: object) -> str:
+        """Return a text of the interface; of a public record its own, where there is one."""
+        own = f"{key}.{self.questionnaire.source}"
+        return say(own if own in interface()[self.language] else key, self.language, **values)
+
     def question(self, name: str) -> str:
         """Return a question's label; `themes` and `codes` have interface words."""
         if name in ("themes", "codes"):
-            return say(f"coding.{name}", self.language)
+            return self.say(f"coding.{name}")
         return label(self.questionnaire.question(name).label, self.language)
+
+    def numbered(self, name: str) -> str:
+        """Return a question's label after its number (Q13), where its name is one."""
+        number_of = re.match(r"Q\d+", name)
+        return f"{number_of[0]}. {self.question(name)}" if number_of else self.question(name)
 
     def item(self, question: str, item: str) -> str:
         """Return the label of an option, theme or code."""
@@ -36,6 +47,21 @@ class Labels:
             found = {choice.name: choice.label for choice in options}[item]
         return label(found, self.language)
 
+    def item_head(self, question: str) -> str:
+        """Return the head of the column that holds a question's items."""
+        heads = {"themes": "codebook.theme", "codes": "codebook.code"}
+        return self.say(heads.get(question, "table.item"))
+
+    def is_ordered(self, question: str) -> bool:
+        """Whether a question's options run from most to least."""
+        return any(one.name == question and one.ordered for one in self.questionnaire.survey)
+
+    def is_exclusive(self, question: str) -> bool:
+        """Whether each respondent has exactly one of a question's items."""
+        return any(
+            one.name == question and one.kind == "select_one" for one in self.questionnaire.survey
+        )
+
     def grouping(self, name: str) -> str:
         """Return a grouping's label."""
         return label(self.questionnaire.grouping(name).label, self.language)
@@ -43,20 +69,31 @@ class Labels:
     def group(self, grouping: str, group: str) -> str:
         """Return a group's label."""
         if group == NOT_STATED:
-            return say("groups.not_stated", self.language)
+            return self.say("groups.not_stated")
         groups = self.questionnaire.grouping(grouping).groups
         return label({one.name: one.label for one in groups}[group], self.language)
 
-    def base(self, count: int) -> str:
-        """Return the words for a base: of 97 who answered, or of 97 where nobody was asked."""
-        asked = self.questionnaire.source == "survey"
-        return say("base.answered" if asked else "base.of", self.language, n=count)
+    @property
+    def everyone(self) -> str:
+        """Return the words for all groups together."""
+        return self.say("groups.everyone")
 
     @property
-    def axis(self) -> str:
-        """The words under an axis of percentages."""
-        asked = self.questionnaire.source == "survey"
-        return say("figure.percent_axis" if asked else "figure.percent_of_all", self.language)
+    def unit(self) -> str:
+        """Return what is counted, as the head of a column."""
+        text = label(self.questionnaire.unit, self.language)
+        return text[:1].upper() + text[1:]
+
+    def base(self, count: int) -> str:
+        """Return the words for a base: of 97 who answered, or of 97 where nobody was asked."""
+        return self.say("base.answered", n=count)
+
+    def method(self, method: str) -> str:
+        """Return the words for how a test was made."""
+        if method.startswith("undefined"):
+            return self.say("test.undefined")
+        drawn = re.search(r"over (\d+) permutations", method)
+        return self.say("test.permuted", n=int(drawn[1])) if drawn else self.say("test.chi_square")
 
     def number(self, value: float, decimals: int = 0) -> str:
         """Return a number as the language writes it."""
@@ -66,3 +103,13 @@ class Labels:
         """Return a percentage: no decimals on a base under 1,000, one above."""
         sign = "%" if self.language == "en" else f"{NO_BREAK}%"
         return self.number(value, 1 if base >= 1_000 else 0) + sign
+
+
+def sentence(text: str) -> str:
+    """Return text that ends as a sentence does."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def inside(text: str) -> str:
+    """Return a label as it stands within a sentence; abbreviations keep their capitals."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text

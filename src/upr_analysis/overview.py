@@ -10,21 +10,15 @@ from upr_analysis.documents import label
 from upr_analysis.exhibits import WITHHELD, Note
 from upr_analysis.figures import draw_by_group
 from upr_analysis.findings import Comparison, compare_with_report
-from upr_analysis.labels import Labels
+from upr_analysis.labels import NO_BREAK, Labels
 from upr_analysis.parameters import meaning
 from upr_analysis.questionnaire import KeyQuestion
 from upr_analysis.recommendations import Report
-from upr_analysis.tables import (
-    captioned,
-    cross_table,
-    flow_table,
-    most_named,
-    overall_table,
-    shares,
-    widest_difference,
-)
+from upr_analysis.sentences import most_named, widest_gap
+from upr_analysis.summaries import flow_table
+from upr_analysis.tables import captioned, comparable, cross_table, overall_table, shares
 from upr_analysis.words import say
-from upr_analysis.workspace import Step
+from upr_analysis.workspace import STEPS, Step, shown
 
 ESTIMATES: Final = "tables/estimates.csv"
 MOST_ROWS: Final = 15  # of a table on the first page; the step's page has them all
@@ -53,14 +47,15 @@ def make_index(last: Step, common: dict[str, Any]) -> Index:
         about=label(last.questionnaire.about, language),
         sections=tuple(sections),
         citation=report.citation if report else "",
-        files=_files(last),
+        files=_files(),
     )
 
 
 def _flow_section(flow: pd.DataFrame, labels: Labels) -> Section:
-    language = labels.language
-    table = flow_table(flow, labels)
-    return Section(say("heading.flow", language), say("flow.intro", language), (table,))
+    invented = f" {labels.say('flow.invented')}" if labels.mark else ""
+    return Section(
+        labels.say("heading.flow"), labels.say("flow.intro") + invented, (flow_table(flow, labels),)
+    )
 
 
 def _answer(key: KeyQuestion, estimates: pd.DataFrame, labels: Labels) -> Section:
@@ -71,95 +66,97 @@ def _answer(key: KeyQuestion, estimates: pd.DataFrame, labels: Labels) -> Sectio
         rows = shares(estimates, question, group_by)
         if rows["n"].isna().all():
             name = labels.question(question)
-            items.append(Note(say("answer.withheld", labels.language, table=name)))
+            items.append(Note(labels.say("answer.withheld", table=name)))
         elif group_by:
+            said = widest_gap(comparable(estimates, question, group_by), labels)
+            items += [Note(said, "answer")] if said else []
             items.append(cross_table(estimates, question, group_by, labels, MOST_ROWS))
-            items += map(Note, widest_difference(rows, labels))
         else:
+            items.append(Note(most_named(rows, labels), "answer"))
             items.append(overall_table(estimates, question, labels, MOST_ROWS))
-            items.append(Note(most_named(rows, labels)))
     return Section(label(key.question, labels.language), items=tuple(items))
 
 
 def _theme_sections(
     last: Step, estimates: pd.DataFrame, labels: Labels, invented: bool
 ) -> list[Section]:
-    language = labels.language
     if shares(estimates, THEMES).empty:
         return []
     answered = any(THEMES in key.tables for key in last.questionnaire.key_questions)
     items: list[Any] = [] if answered else [overall_table(estimates, THEMES, labels)]
     for group_by in last.parameters.group_by:
         picture = draw_by_group(estimates, THEMES, group_by, labels, invented)
-        items.append(
-            picture.figure if picture else cross_table(estimates, THEMES, group_by, labels)
-        )
-    source = last.questionnaire.source
-    heading = say(f"heading.themes.{source}", language)
-    return [Section(heading, say(f"coding.intro.{source}", language), tuple(items))]
+        table = cross_table(estimates, THEMES, group_by, labels)
+        items.append(picture.figure if picture else table)
+    return [Section(labels.say("heading.themes"), labels.say("coding.intro"), tuple(items))]
 
 
 def _published_section(report: Report, compared: list[Comparison], labels: Labels) -> Section:
-    language = labels.language
     rows = []
     for one in compared:
-        words = one.published.unit == "words"
         ours: object = WITHHELD
         if one.ours is not None and one.base is None:
             ours = labels.number(one.ours)
         elif one.ours is not None and one.base is not None:
-            base = say("base.of", language, n=one.base)
+            base = labels.say("base.of", n=one.base).replace(" ", NO_BREAK)
             ours = f"{labels.percent(one.ours, one.base)} ({base})"
-        verdict = say(f"verdict.{one.verdict}", language)
-        if words and one.verdict == "built_to_agree":
-            verdict = f"{verdict}; {say('verdict.cannot_be_checked', language)}"
+        words = (
+            "_words" if one.published.unit == "words" and one.verdict == "built_to_agree" else ""
+        )
         rows.append(
             (
-                label(one.published.claim, language),
-                label(one.published.reported, language),
+                label(one.published.claim, labels.language),
+                label(one.published.reported, labels.language),
                 ours,
-                verdict,
+                labels.say(f"verdict.{one.verdict}{words}"),
                 one.published.where,
             )
         )
     heads = ("claim", "published", "ours", "verdict", "source")
     table = captioned(
-        pd.DataFrame(rows, columns=[say(f"published.{head}", language) for head in heads]),
-        say("published.caption", language),
+        pd.DataFrame(rows, columns=[labels.say(f"published.{head}") for head in heads]),
+        labels.say("published.caption"),
         labels,
         "published",
     )
-    intro = say("published.intro", language, report=label(report.title, language))
-    return Section(say("heading.published", language), intro, (table,))
+    intro = labels.say("published.intro", report=label(report.title, labels.language))
+    return Section(labels.say("heading.published"), intro, (table,))
 
 
 def _recommendation_section(report: Report, estimates: pd.DataFrame, labels: Labels) -> Section:
-    language = labels.language
     rows = shares(estimates, RECOMMENDATIONS).set_index("item")
+    base = int(rows["base"].iloc[0])
     found = []
     for one in report.recommendations:
-        row = rows.loc[one.number]
+        row: Any = rows.loc[one.number]
+        share = None if pd.isna(row["n"]) else labels.percent(row["value"], base)
         found.append(
             (
                 one.number,
-                label(one.label, language),
+                label(one.label, labels.language),
                 labels.item(THEMES, one.theme),
                 ", ".join(labels.item("codes", code) for code in one.codes),
-                WITHHELD if pd.isna(row["n"]) else int(row["n"]),
-                say(f"source.{one.source}", language),
+                WITHHELD
+                if share is None
+                else f"{labels.number(row['n'])}{NO_BREAK}({share})",
             )
         )
-    heads = ("number", "text", "theme", "codes", "support", "source")
-    base = int(rows["base"].iloc[0])
+    heads = ("number", "text", "theme", "codes", "support")
+    columns = [labels.say(f"recommendation.{head}") for head in heads]
+    sources = [
+        f"{one.number}: {labels.say(f'source.{one.source}')}"
+        for one in report.recommendations
+        if one.source != "unstated"
+    ]
     table = captioned(
-        pd.DataFrame(found, columns=[say(f"recommendation.{head}", language) for head in heads]),
-        say("recommendation.caption", language, n=base),
+        pd.DataFrame(found, columns=columns),
+        labels.say("recommendation.caption", n=base),
         labels,
         "recommendations",
-        say("recommendation.note", language),
+        labels.say("recommendation.note", sources="; ".join(sources)),
     )
-    intro = say("recommendation.intro", language, report=label(report.title, language))
-    return Section(say("heading.recommendations", language), intro, (table,))
+    intro = labels.say("recommendation.intro", report=label(report.title, labels.language))
+    return Section(labels.say("heading.recommendations"), intro, (table,))
 
 
 def _protection_section(last: Step, estimates: pd.DataFrame) -> Section:
@@ -183,10 +180,9 @@ def _protection_section(last: Step, estimates: pd.DataFrame) -> Section:
 
 def _parameter_section(last: Step) -> Section:
     language = last.parameters.language
-    values = last.parameters.model_dump(mode="json")
     rows = [
-        (name, ", ".join(value) if isinstance(value, list) else str(value), meaning(name))
-        for name, value in values.items()
+        (name, shown(getattr(last.parameters, name)), meaning(name))
+        for name in type(last.parameters).model_fields
         if name != "reason"
     ]
     heads = [say(f"column.{head}", language) for head in ("parameter", "value", "meaning")]
@@ -199,6 +195,6 @@ def _parameter_section(last: Step) -> Section:
     return Section(say("heading.parameters", language), items=(table,))
 
 
-def _files(last: Step) -> tuple[Link, ...]:
-    names = ["tables/estimates.csv"]
-    return tuple(Link(f"../{name}", name.rpartition("/")[2]) for name in names)
+def _files() -> tuple[Link, ...]:
+    names = [ESTIMATES, *(f"notebooks/{step}.ipynb" for step in STEPS), "ro-crate-metadata.json"]
+    return tuple(Link(f"../{name}", name) for name in names)

@@ -1,20 +1,16 @@
 """How published estimates read as tables: counts travel with percentages, every base is named."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
 from upr_analysis.attacker import narrowest
-from upr_analysis.codebook import Codebook
-from upr_analysis.documents import label
 from upr_analysis.estimates import NOT_STATED
-from upr_analysis.exhibits import WITHHELD, Table
-from upr_analysis.labels import NO_BREAK, Labels
-from upr_analysis.questionnaire import Questionnaire
-from upr_analysis.words import say
+from upr_analysis.exhibits import WITHHELD, Note, Table
+from upr_analysis.labels import NO_BREAK, Labels, inside, sentence
 
-LEAST_DIFFERENCE: Final = 10  # percentage points below which a difference is not spoken of
+CODED = ("themes", "codes", "recommendations")  # items that are no options of a question
 
 
 def captioned(
@@ -33,6 +29,15 @@ def captioned(
     return Table(frame, caption, note, labels.language, sides, key, labels.mark)  # type: ignore[arg-type]
 
 
+def shares(estimates: pd.DataFrame, question: str, group_by: str = "") -> pd.DataFrame:
+    """Return the share rows of a question, overall or by a grouping."""
+    return estimates[
+        (estimates["measure"] == "share")
+        & (estimates["question"] == question)
+        & (estimates["group_by"] == group_by)
+    ]
+
+
 def overall_table(
     estimates: pd.DataFrame, question: str, labels: Labels, most: int | None = None
 ) -> Table:
@@ -42,19 +47,15 @@ def overall_table(
     `most` rows the first are shown, and the note says how many there are.
     """
     rows = shares(estimates, question)
-    if not _is_ordered(labels.questionnaire, question):
+    if not labels.is_ordered(question):
         rows = rows.sort_values("n", ascending=False, na_position="last", kind="stable")
     base, left = int(rows["base"].iloc[0]), len(rows) - len(rows[:most])
     rows = rows[:most]
     frame = pd.DataFrame(
         {
-            say("table.item", labels.language): [
-                labels.item(question, item) for item in rows["item"]
-            ],
-            _unit(labels): [_count(n, labels) for n in rows["n"]],
-            say("table.share", labels.language): [
-                _share(value, base, labels) for value in rows["value"]
-            ],
+            labels.item_head(question): [labels.item(question, item) for item in rows["item"]],
+            labels.unit: [_count(n, labels) for n in rows["n"]],
+            labels.say("table.share"): [_share(value, base, labels) for value in rows["value"]],
         }
     )
     return captioned(
@@ -76,162 +77,180 @@ def cross_table(
 ) -> Table:
     """Return a question's items by group, each cell the count and its percent of the group's base.
 
-    An item that nothing is shown of is left out, and the note says how many were, as it does of
-    those beyond the first `most`.
+    An item that nothing is shown of is left out and named in the note, which also says how many
+    there are beyond the first `most`, and why the groups' bases may not add up.
     """
     rows = shares(estimates, question, group_by)
     shown = rows.groupby("item", sort=False)["n"].transform(lambda n: n.notna().any())
-    left_out = rows.loc[~shown, "item"].nunique()
+    left_out = list(dict.fromkeys(rows.loc[~shown, "item"]))
     rows = rows[shown]
-    stated = rows[(rows["group"] != NOT_STATED) | rows["n"].notna()]
-    groups = stated.drop_duplicates("group")
     overall = shares(estimates, question).set_index("item")
+    everyone = int(overall["base"].iloc[0])
     items = list(dict.fromkeys(rows["item"]))
-    if not _is_ordered(labels.questionnaire, question):
+    if not labels.is_ordered(question):
         items.sort(key=lambda item: -(overall["n"].fillna(0)[item]))
     more, items = len(items) - len(items[:most]), items[:most]
     cells = rows.set_index(["item", "group"])
-    everyone = int(overall["base"].iloc[0]) if len(overall) else 0
     columns = {
-        say("table.item", labels.language): [labels.item(question, item) for item in items],
-        _with_base(say("groups.everyone", labels.language), everyone, labels): [
-            _cell(overall.loc[item], labels) for item in items
+        labels.item_head(question): [labels.item(question, item) for item in items],
+        _with_base(labels.everyone, everyone, labels): [
+            _cell(overall.loc[item], everyone, labels) for item in items
         ],
     }
-    for group, base in zip(groups["group"], groups["base"], strict=True):
-        head = _with_base(labels.group(group_by, group), int(base), labels)
-        columns[head] = [_cell(cells.loc[(item, group)], labels) for item in items]
-    out = say("table.left_out", labels.language, n=left_out) if left_out else ""
+    groups = rows.drop_duplicates("group").set_index("group")["base"]
+    unstated = NOT_STATED in groups and not _any_shown(rows, NOT_STATED)
+    for group, base in groups.items():
+        if group != NOT_STATED or not unstated:
+            head = _with_base(labels.group(group_by, str(group)), int(base), labels)
+            columns[head] = [
+                _cell(cells.loc[(item, str(group))], everyone, labels) for item in items
+            ]
+    overlap = int(groups.sum()) > everyone
     return captioned(
         pd.DataFrame(columns),
-        caption=say(
+        caption=labels.say(
             "table.cross_caption",
-            labels.language,
             question=sentence(labels.question(question)),
-            grouping=labels.grouping(group_by),
+            grouping=inside(labels.grouping(group_by)),
         ),
-        note=_notes(_several(question, labels), out, _more(more, labels)),
+        note=_notes(
+            _several(question, labels),
+            labels.say("table.overlap") if overlap else "",
+            labels.say("table.unstated") if unstated else "",
+            _left_out([labels.item(question, item) for item in left_out], labels),
+            _more(more, labels),
+        ),
         labels=labels,
         key=f"{question}.{group_by}",
         numbers=True,
     )
 
 
+def comparable(estimates: pd.DataFrame, question: str, group_by: str) -> pd.DataFrame:
+    """Return the shown cells of a cross-table that can be compared: items shown in two groups."""
+    rows = shares(estimates, question, group_by)
+    rows = rows[rows["n"].notna() & (rows["group"] != NOT_STATED)]
+    return rows[rows.groupby("item")["group"].transform("nunique") > 1]
+
+
+def overall_tables(estimates: pd.DataFrame, labels: Labels) -> list[Table]:
+    """Return a table a question, of all who answered it, in the order of the estimates."""
+    rows = estimates[(estimates["measure"] == "share") & (estimates["group_by"] == "")]
+    names = [name for name in dict.fromkeys(rows["question"]) if name != "recommendations"]
+    return [overall_table(estimates, name, labels) for name in names]
+
+
+def crossed_tables(
+    estimates: pd.DataFrame, group_by: Sequence[str], labels: Labels
+) -> list[Table | Note]:
+    """Return a table a question and grouping in which at least two groups can be compared.
+
+    A note names the questions of which too little is shown for that.
+    """
+    found: list[Table | Note] = []
+    for grouping in group_by:
+        rows = estimates[(estimates["measure"] == "share") & (estimates["group_by"] == grouping)]
+        too_few = []
+        for name in dict.fromkeys(rows["question"]):
+            if comparable(estimates, name, grouping).empty:
+                too_few.append(labels.question(name))
+            else:
+                found.append(cross_table(estimates, name, grouping, labels))
+        if too_few:
+            by = inside(labels.grouping(grouping))
+            names = "; ".join(too_few)
+            found.append(Note(labels.say("table.too_few", grouping=by, questions=names)))
+    return found
+
+
 def association_table(estimates: pd.DataFrame, sample: str, labels: Labels) -> Table:
-    """Return every test of a table of people: effect first, then the permutation statement's p.
+    """Return the tests that are shown of tables of people: effect first, then the p.
 
-    `sample` says how respondents came in, and with it what the note says of others.
-
-    A test of a table in which a cell is withheld is itself withheld.
+    `sample` says how respondents came in, and with it what the note says of others; of a census
+    there is no p. A test of a table in which a cell is withheld is withheld, and counted only.
     """
     tests = estimates[estimates["measure"] == "test"].set_index("table")
     effects = estimates[estimates["measure"] == "effect"].set_index("table")
-    rows = []
-    for table, test in tests.iterrows():
-        effect = effects.loc[str(table)]
-        hidden = bool(test["suppressed"])
-        undefined = str(test["method"]).startswith("undefined")
-        rows.append(
-            (
-                labels.question(test["question"]),
-                labels.grouping(test["group_by"]),
-                int(test["base"]),
-                WITHHELD if hidden else _decimal(effect["value"], 2, labels),
-                WITHHELD if hidden else _decimal(test["p"], 3, labels),
-                WITHHELD if hidden else _decimal(test["p_adjusted"], 3, labels),
-                say("test.undefined", labels.language) if undefined else test["method"],
-            )
+    shown = tests[~tests["suppressed"]]
+    rows = [
+        (
+            labels.question(test["question"]),
+            labels.grouping(test["group_by"]),
+            int(test["base"]),
+            _decimal(effects.loc[str(table), "value"], 2, labels),
+            _decimal(test["p"], 3, labels),
+            _decimal(test["p_adjusted"], 3, labels),
+            labels.method(test["method"]),
         )
-    heads = ("question", "grouping", "base", "effect", "p", "p_adjusted", "method")
-    columns = [say(f"test.{head}", labels.language) for head in heads]
-    count = int((~tests["suppressed"]).sum())
+        for table, test in shown.iterrows()
+    ]
+    heads = [
+        labels.say(f"test.{head}")
+        for head in ("question", "grouping", "base", "effect", "p", "p_adjusted", "method")
+    ]
+    frame = pd.DataFrame(rows, columns=heads)
+    if sample == "census":
+        frame = frame[heads[:4]]
+    hidden = len(tests) - len(shown)
     return captioned(
-        pd.DataFrame(rows, columns=columns),
-        caption=say("test.caption", labels.language),
-        note=say(
-            "test.note", labels.language, n=count, sample=say(f"sample.{sample}", labels.language)
+        frame,
+        caption=labels.say("test.caption"),
+        note=_notes(
+            labels.say("test.withheld", n=hidden) if hidden else "",
+            labels.say("test.note", n=len(shown)) if sample != "census" else "",
+            labels.say(f"sample.{sample}"),
         ),
         labels=labels,
         key="tests",
     )
 
 
-def most_named(rows: pd.DataFrame, labels: Labels) -> str:
-    """Return a sentence on the item that most respondents named, with its count and base."""
-    top = rows.dropna(subset="n").sort_values("n", ascending=False, kind="stable").iloc[0]
-    return say(
-        "answer.most_named",
-        labels.language,
-        item=labels.item(top["question"], top["item"]),
-        share=labels.percent(top["value"], int(top["base"])),
-        n=labels.number(top["n"]),
-        base=labels.base(int(top["base"])),
+def protection_table(estimates: pd.DataFrame, labels: Labels) -> Table:
+    """Return how many cells of each grouping are shown and withheld, without locating any."""
+    rows = estimates[estimates["measure"] == "share"]
+    counted = []
+    for group_by, own in rows.groupby("group_by", sort=False):
+        hidden = int(own["suppressed"].sum())
+        name = labels.grouping(str(group_by)) if group_by else labels.everyone
+        counted.append((name, len(own), len(own) - hidden, hidden))
+    heads = [
+        labels.say(f"protection.{head}") for head in ("grouping", "cells", "shown", "withheld")
+    ]
+    return captioned(
+        pd.DataFrame(counted, columns=heads),
+        labels.say("protection.caption"),
+        labels,
+        "protection",
+        labels.say("protection.note"),
     )
 
 
-def widest_difference(rows: pd.DataFrame, labels: Labels) -> list[str]:
-    """Return a sentence on the item whose shares differ most between two groups.
-
-    Nothing where no item is shown of two groups, and that nothing stands out where the shares
-    differ by less than LEAST_DIFFERENCE percentage points.
-    """
-    shown = rows[rows["n"].notna() & (rows["group"] != NOT_STATED)]
-    spread = shown.groupby("item", sort=False)["value"].agg(["min", "max", "size"])
-    spread = spread[spread["size"] > 1]
-    if spread.empty:
-        return []
-    item = str((spread["max"] - spread["min"]).idxmax())
-    own = shown[shown["item"] == item].sort_values("value", kind="stable")
-    if own["value"].iloc[-1] - own["value"].iloc[0] < LEAST_DIFFERENCE:
-        return [say("answer.alike", labels.language, points=LEAST_DIFFERENCE)]
-    words = {}
-    for name, row in (("lowest", own.iloc[0]), ("highest", own.iloc[-1])):
-        base = say("base.of", labels.language, n=int(row["base"]))
-        share = labels.percent(row["value"], int(row["base"]))
-        words[name] = f"{labels.group(row['group_by'], row['group'])} {share} ({base})"
-    return [
-        say(
-            "answer.difference",
-            labels.language,
-            item=labels.item(own["question"].iloc[0], item),
-            **words,
-        )
+def audit_table(audited: pd.DataFrame, labels: Labels) -> Table:
+    """Return how many cells are protected and how narrowly the closest can be bounded."""
+    least = narrowest(audited)
+    rows = [
+        (labels.say("audit.protected"), len(audited)),
+        (labels.say("audit.narrowest"), None if least is None else least),
     ]
+    heads = [labels.say("places.what"), labels.say("places.count")]
+    frame = pd.DataFrame(rows, columns=heads).astype({heads[1]: "Int64"})
+    return captioned(frame, labels.say("audit.caption"), labels, "audit", labels.say("audit.note"))
 
 
-def sentence(text: str) -> str:
-    """Return text that ends as a sentence does."""
-    return text if text.endswith((".", "?", "!")) else f"{text}."
-
-
-def shares(estimates: pd.DataFrame, question: str, group_by: str = "") -> pd.DataFrame:
-    """Return the share rows of a question, overall or by a grouping."""
-    return estimates[
-        (estimates["measure"] == "share")
-        & (estimates["question"] == question)
-        & (estimates["group_by"] == group_by)
-    ]
-
-
-def _is_ordered(questionnaire: Questionnaire, question: str) -> bool:
-    return any(one.name == question and one.ordered for one in questionnaire.survey)
-
-
-def _unit(labels: Labels) -> str:
-    unit = labels.questionnaire.unit
-    text = unit.get(labels.language) or unit["en"]
-    return text[:1].upper() + text[1:]
+def _any_shown(rows: pd.DataFrame, group: str) -> bool:
+    return bool(rows.loc[rows["group"] == group, "n"].notna().any())
 
 
 def _several(question: str, labels: Labels) -> str:
-    exclusive = any(
-        one.name == question and one.kind == "select_one" for one in labels.questionnaire.survey
-    )
-    return "" if exclusive else say("table.several", labels.language)
+    return "" if labels.is_exclusive(question) else labels.say("table.several")
 
 
 def _more(rows: int, labels: Labels) -> str:
-    return say("table.more", labels.language, n=rows) if rows else ""
+    return labels.say("table.more", n=rows) if rows else ""
+
+
+def _left_out(items: list[str], labels: Labels) -> str:
+    return labels.say("table.left_out", items="; ".join(items)) if items else ""
 
 
 def _notes(*notes: str) -> str:
@@ -239,14 +258,15 @@ def _notes(*notes: str) -> str:
 
 
 def _with_base(name: str, base: int, labels: Labels) -> str:
-    return f"{name} ({say('base.of', labels.language, n=labels.number(base))})"
+    return f"{name} ({labels.say('base.of', n=base)})"
 
 
-def _cell(row: pd.Series, labels: Labels) -> object:
+def _cell(row: pd.Series, everyone: int, labels: Labels) -> object:
+    """Return a count with its percent, at as many decimals as the whole table's base allows."""
     if pd.isna(row["n"]):
         return WITHHELD
-    share = f" ({labels.percent(row['value'], int(row['base']))})" if row["base"] >= 10 else ""
-    return f"{labels.number(row['n'])}{share.replace(' ', NO_BREAK)}"
+    share = f"{NO_BREAK}({labels.percent(row['value'], everyone)})" if row["base"] >= 10 else ""
+    return f"{labels.number(row['n'])}{share}"
 
 
 def _count(n: Any, labels: Labels) -> object:
@@ -258,188 +278,9 @@ def _share(value: Any, base: int, labels: Labels) -> object:
 
 
 def _decimal(value: Any, decimals: int, labels: Labels) -> object:
-    return None if pd.isna(value) else labels.number(value, decimals)
-
-
-def overall_tables(estimates: pd.DataFrame, labels: Labels) -> list[Table]:
-    """Return a table a question, of all who answered it, in the order of the estimates."""
-    rows = estimates[(estimates["measure"] == "share") & (estimates["group_by"] == "")]
-    names = [name for name in dict.fromkeys(rows["question"]) if name != "recommendations"]
-    return [overall_table(estimates, name, labels) for name in names]
-
-
-def crossed_tables(estimates: pd.DataFrame, group_by: Sequence[str], labels: Labels) -> list[Table]:
-    """Return a table a question and grouping of which at least one cell is shown."""
-    found = []
-    for grouping in group_by:
-        rows = estimates[(estimates["measure"] == "share") & (estimates["group_by"] == grouping)]
-        shown = rows[rows["n"].notna()]
-        found += [
-            cross_table(estimates, name, grouping, labels)
-            for name in dict.fromkeys(shown["question"])
-        ]
-    return found
-
-
-def protection_table(estimates: pd.DataFrame, labels: Labels) -> Table:
-    """Return how many cells of each grouping are shown and withheld, without locating any."""
-    rows = estimates[estimates["measure"] == "share"]
-    counted = []
-    for group_by, own in rows.groupby("group_by", sort=False):
-        name = (
-            labels.grouping(str(group_by)) if group_by else say("groups.everyone", labels.language)
-        )
-        hidden = int(own["suppressed"].sum())
-        counted.append((name, len(own), len(own) - hidden, hidden))
-    heads = [
-        say(f"protection.{head}", labels.language)
-        for head in ("grouping", "cells", "shown", "withheld")
-    ]
-    return captioned(
-        pd.DataFrame(counted, columns=heads),
-        caption=say("protection.caption", labels.language),
-        note=say("protection.note", labels.language),
-        labels=labels,
-        key="protection",
-    )
-
-
-def audit_table(audited: pd.DataFrame, labels: Labels) -> Table:
-    """Return how many cells are protected and how narrowly the closest can be bounded."""
-    least = narrowest(audited)
-    rows = [
-        (say("audit.protected", labels.language), len(audited)),
-        (say("audit.narrowest", labels.language), None if least is None else least),
-    ]
-    heads = [say("places.what", labels.language), say("places.count", labels.language)]
-    frame = pd.DataFrame(rows, columns=heads).astype({heads[1]: "Int64"})
-    return captioned(
-        frame,
-        say("audit.caption", labels.language),
-        labels,
-        "audit",
-        say("audit.note", labels.language),
-    )
-
-
-def state_table(states: pd.DataFrame, labels: Labels) -> Table:
-    """Return how many answered, skipped and were not asked each question."""
-    frame = pd.DataFrame(
-        {
-            say("column.question", labels.language): [
-                f"{name}. {labels.question(name)}" for name in states["question"]
-            ]
-        }
-    )
-    for state in ("answered", "skipped", "not_asked"):
-        frame[say(f"state.{state}", labels.language)] = states[state].to_numpy()
-    return captioned(frame, say("state.caption", labels.language), labels=labels, key="states")
-
-
-def redaction_table(redactions: Mapping[str, int], labels: Labels) -> Table:
-    """Return how many pieces of personal data were replaced, by kind."""
-    kinds = ("e-mail", "telephone", "link", "handle", "contact")
-    rows = [(say(f"redaction.{kind}", labels.language), redactions.get(kind, 0)) for kind in kinds]
-    heads = [say("redaction.kind", labels.language), say("redaction.replaced", labels.language)]
-    return captioned(
-        pd.DataFrame(rows, columns=heads),
-        say("redaction.caption", labels.language),
-        labels=labels,
-        key="redactions",
-    )
-
-
-def flow_table(flow: pd.DataFrame, labels: Labels) -> Table:
-    """Return the respondent flow: received, each reason for leaving, kept."""
-    language = labels.language
-    steps = [say(f"flow.{step.replace(' ', '_')}", language) for step in flow["step"]]
-    frame = pd.DataFrame(
-        {say("column.step", language): steps, _unit(labels): flow["respondents"].to_numpy()}
-    )
-    return captioned(frame, say("flow.caption", language), labels, "flow")
-
-
-def places_table(places: pd.DataFrame, unknown: pd.DataFrame, kept: int, labels: Labels) -> Table:
-    """Return how many respondents named a place, how many places, how many were not understood."""
-    rows = [
-        ("kept", kept),
-        ("with_place", places["respondent"].nunique()),
-        ("places", places["place"].nunique()),
-        ("unknown", len(unknown)),
-    ]
-    frame = pd.DataFrame(
-        [(say(f"places.{name}", labels.language), count) for name, count in rows],
-        columns=[say("places.what", labels.language), say("places.count", labels.language)],
-    )
-    return captioned(frame, say("places.caption", labels.language), labels=labels, key="places")
-
-
-def membership_table(questionnaire: Questionnaire, labels: Labels) -> Table:
-    """Return which answers make up each group of each grouping: structure, no counts."""
-    rows = [
-        (
-            labels.grouping(grouping.name),
-            label(group.label, labels.language),
-            ", ".join(_member(grouping.scheme, grouping.by, value, labels) for value in group.of),
-        )
-        for grouping in questionnaire.groupings
-        for group in grouping.groups
-    ]
-    heads = [say(f"groups.{head}", labels.language) for head in ("grouping", "group", "of")]
-    return captioned(
-        pd.DataFrame(rows, columns=heads),
-        say("groups.caption", labels.language),
-        labels=labels,
-        key="groups",
-    )
-
-
-def _member(scheme: str, question: str, value: str, labels: Labels) -> str:
-    if scheme == "option":
-        return labels.item(question, value)
-    if scheme == "m49_subregion":
-        return value.replace("_", " ")
-    return say(f"place_group.{value}", labels.language)
-
-
-def codebook_table(codebook: Codebook, labels: Labels) -> Table:
-    """Return every code with its theme and definition."""
-    rows = [
-        (
-            label(code.label, labels.language),
-            label(theme.label, labels.language),
-            code.definition,
-            code.include,
-            code.exclude,
-        )
-        for theme in codebook.themes
-        for code in theme.codes
-    ]
-    heads = [
-        say(f"codebook.{head}", labels.language)
-        for head in ("code", "theme", "definition", "include", "exclude")
-    ]
-    caption = say("codebook.caption", labels.language, version=codebook.version)
-    frame = pd.DataFrame(rows, columns=heads)
-    # a column that no code fills says nothing
-    frame = frame[[head for head in heads if (frame[head] != "").any()]]
-    return captioned(frame, caption, labels=labels, key="codebook")
-
-
-def accounting_table(accounting: pd.DataFrame, labels: Labels) -> Table:
-    """Return how each question's open answers ended."""
-    frame = pd.DataFrame(
-        {
-            say("column.question", labels.language): [
-                f"{name}. {labels.question(name)}" for name in accounting["question"]
-            ]
-        }
-    )
-    for outcome in accounting.columns[1:]:
-        frame[say(f"state.{outcome}", labels.language)] = accounting[outcome].to_numpy()
-    return captioned(
-        frame,
-        say("accounting.caption", labels.language),
-        labels=labels,
-        key="accounting",
-    )
+    if pd.isna(value):
+        return None
+    least = 10.0**-decimals
+    if 0 < value < least / 2:
+        return f"<{labels.number(least, decimals)}"
+    return labels.number(value, decimals)

@@ -264,7 +264,7 @@ class Step:
         """Show the parameters in force, under the mark of private or invented pages."""
         language = self.parameters.language
         rows = [
-            (name, _shown(getattr(self.parameters, name)), meaning(name)) for name in self.declared
+            (name, shown(getattr(self.parameters, name)), meaning(name)) for name in self.declared
         ]
         names = [say(f"column.{key}", language) for key in ("parameter", "value", "meaning")]
         table = Table(
@@ -353,7 +353,8 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return a parameter's value as a reader sees it."""
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     return (
