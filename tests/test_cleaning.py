@@ -3,6 +3,7 @@ import pytest
 
 from upr_analysis.cleaning import cleaning_log, find_removals, keep, memberships, respondent_flow
 from upr_analysis.exports import read_export
+from upr_analysis.questionnaire import Group, Grouping
 from upr_analysis.responses import type_responses
 
 LONG = "We would like the documents to be sent out earlier, and in more of the official languages, "
@@ -51,6 +52,41 @@ def test_each_removal_has_its_reason_and_the_first_of_duplicates_stays(cleaned):
     ]  # fmt: skip
 
 
+def test_equal_answers_without_words_are_no_duplicates(cleaned):
+    why, _ = cleaned(FULL.format(id=1, words="yes"), FULL.format(id=2, words="yes"))
+    assert why == [None, None]
+
+
+def test_the_same_letter_under_another_choice_is_no_near_duplicate(cleaned):
+    letter = f'"{LONG * 2}"'
+    other = FULL.format(id=2, words=letter).replace("NGO", "State").replace("sent out", "sent")
+    assert cleaned(FULL.format(id=1, words=letter), other)[0] == [None, None]
+
+
+def test_without_any_words_nobody_is_lost(cleaned):
+    why, _ = cleaned("1,en,NGO,Index,,Yes,Alone,,", "2,en,NGO,Index,,Yes,Alone,,")
+    assert why == [None, None]
+
+
+def test_grouping_by_a_select_all_question_puts_people_in_each_group(questionnaire):
+    tools = Grouping(
+        name="tools",
+        label={"en": "Tools"},
+        by="Q2",
+        groups=(
+            Group(name="index", label={"en": "Index"}, of=("index",)),
+            Group(name="rest", label={"en": "Rest"}, of=("letter", "other")),
+        ),
+    )
+    chosen = questionnaire.model_copy(update={"groupings": (tools,)})
+    respondents = pd.DataFrame({"respondent": ["a", "b", "c"], "Q2": [0b001, 0b111, 0]})
+    nowhere = pd.DataFrame({"respondent": [], "question": [], "place": []})
+    found = memberships(respondents, nowhere, chosen)
+    assert sorted(map(tuple, found[["respondent", "group"]].to_numpy())) == [
+        ("a", "index"), ("b", "index"), ("b", "rest"),
+    ]  # fmt: skip
+
+
 def test_short_answers_are_never_near_duplicates(cleaned):
     why, _ = cleaned(FULL.format(id=1, words="no money"), FULL.format(id=2, words="no money!"))
     assert why == [None, None]
@@ -88,7 +124,7 @@ def test_respondent_in_two_regions_is_in_both_and_once_in_each(questionnaire):
             "place": ["KEN", "UGA", "JPN", "FRA"],
         }
     )
-    found = memberships(respondents, places, questionnaire.groupings)
+    found = memberships(respondents, places, questionnaire)
     assert found.values.tolist() == [
         ["a", "kind", "ngo"], ["a", "region", "africa"], ["a", "region", "asia"],
     ]  # fmt: skip

@@ -116,6 +116,8 @@ UNDERSTOOD = [
     ("Israel/Palestine", "ISR PSE"),
     ("North and South Korea", "PRK KOR"),
     ("1. Kenya 2. Uganda", "KEN UGA"),
+    ("- Kenya\n- Uganda", "KEN UGA"),
+    ("Islas Malvinas (Falkland),\nMiddle East and North Africa", "FLK MENA"),
     # misspelt
     ("Phillipines", "PHL"),
     ("Cameroune", "CMR"),
@@ -203,6 +205,7 @@ NOT_UNDERSTOOD = [
     ("=1+1", "", ["=1+1"]),
     ("42", "", ["42"]),
     ("Freedonia, Kenya", "KEN", ["Freedonia"]),
+    ("- Kenya\n- Freedonia", "KEN", ["Freedonia"]),
     ("Kenya, Freedonia, FREEDONIA", "KEN", ["Freedonia"]),
 ]
 

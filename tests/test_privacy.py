@@ -1,6 +1,7 @@
+import pandas as pd
 import pytest
 
-from upr_analysis.privacy import Redactor
+from upr_analysis.privacy import Redactor, contact_strings
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,7 @@ def test_personal_data_becomes_a_typed_placeholder(text, redacted):
         "resolution 16/21, paragraph 27",
         "Security Council resolutions 1325 (2000) and 1820 2008",
         "on 13-14 July 2021",
+        "at 2021-07-13 14:00 sharp",
         "article 19",
     ],
 )
@@ -40,6 +42,15 @@ def test_own_contact_is_replaced_word_by_word_and_others_only_by_full_name():
     )
     assert redactor.redact("Amnesty and Ada said") == "Amnesty and Ada said"
     assert redactor.counts == {"contact": 2}
+
+
+def test_parts_of_a_contact_cell_and_joined_names_are_looked_for():
+    columns = [pd.Series(["Maria"]), pd.Series(["Gomez"]), pd.Series(["Casa Azul; m@example.org"])]
+    own, everyone = contact_strings(columns)
+    assert {"Maria Gomez", "Casa Azul", "m@example.org"} <= everyone
+    redactor = Redactor(everyone)
+    assert redactor.redact("I am Gomez of the Casa", own[0]) == "I am [contact] of the [contact]"
+    assert redactor.redact("Maria Gomez said so, Maria too") == "[contact] said so, Maria too"
 
 
 def test_part_of_a_longer_word_is_left():

@@ -207,7 +207,7 @@ def test_each_open_answer_is_accounted_for(stacks: Typed) -> None:
 def test_countries_lead_to_a_region_or_to_the_visible_list(stacks: Typed) -> None:
     responses = stacks.responses
     places, unknown = find_places(responses.free_texts, stacks.questionnaire, {})
-    groups = memberships(responses.respondents, places, stacks.questionnaire.groupings)
+    groups = memberships(responses.respondents, places, stacks.questionnaire)
     in_region = groups.loc[groups["grouping"] == "region", "respondent"].nunique()
     assert in_region + unknown["respondents"].sum() == len(stacks.rows)
     assert in_region >= 65
@@ -260,7 +260,7 @@ def test_cross_tabs_are_a_plain_count(
     upr: Typed, question: str, grouping: str, columns: tuple[str, str]
 ) -> None:
     respondents = upr.responses.respondents
-    groups = memberships(respondents, no_places(upr), upr.questionnaire.groupings)
+    groups = memberships(respondents, no_places(upr), upr.questionnaire)
     items = question_items(respondents, upr.questionnaire, question)
     members = respondent_groups(respondents, groups, upr.questionnaire, grouping)
     counts, bases = tally(items, members)

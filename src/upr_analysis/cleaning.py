@@ -11,7 +11,7 @@ import pandas as pd
 from rapidfuzz import fuzz, process
 
 from upr_analysis.places import groups_of, resolve
-from upr_analysis.questionnaire import Grouping, Questionnaire
+from upr_analysis.questionnaire import Questionnaire
 from upr_analysis.responses import fold_label
 
 TEST_WORDS: Final = frozenset({"test", "testing", "essai", "prueba", "asdf", "test test", "xxx"})
@@ -32,9 +32,9 @@ def find_removals(
 
     The rules in order: *test entry* (every open answer is a word for a test), *empty* (nothing
     answered), *partial* (fewer than `minimum_answers` questions answered), *exact duplicate* (equal
-    answers throughout), *near duplicate* (equal single choices and open answers of 100 characters
-    or more whose similarity is at least `near_duplicate` percent). Of duplicates the first sent is
-    kept.
+    answers throughout), *near duplicate* (equal single choices and open answers whose similarity is
+    at least `near_duplicate` percent). Duplicates need open answers of 100 characters or more, and
+    of them the first sent is kept. Among more than 5,000 respondents none near is looked for.
     """
     order = respondents
     if "submitted" in respondents:
@@ -47,13 +47,18 @@ def find_removals(
     why[why.isna() & (answered == 0)] = "empty"
     why[why.isna() & (answered < minimum_answers)] = "partial"
     if deduplicate:
+        singles = order[_answer_columns(order, only_single=True)].astype("string").fillna("")
         closed = order[_answer_columns(order)].astype("string").fillna("")
-        everything = closed.assign(words=words.to_numpy(), free=free.to_numpy())
-        left = everything[why.isna()]
+        words = words.set_axis(order.index)
+        everything = closed.assign(words=words, free=free.to_numpy())
+        # few options make equal answers likely: without words of one's own nobody is a duplicate
+        left = everything[why.isna() & (words.str.len() >= SHORTEST_COMPARED)]
         why[left.index[left.duplicated()]] = "exact duplicate"
-        texts = words.set_axis(order.index)[why.isna()]
-        if len(texts) <= MOST_COMPARED:
-            why[_near_duplicates(texts, near_duplicate)] = "near duplicate"
+        left = left[why[left.index].isna()]
+        if len(left) <= MOST_COMPARED:
+            profile = [tuple(row) for row in singles.loc[left.index].itertuples(index=False)]
+            for _, alike in left.groupby(pd.Series(profile, left.index, dtype=object), sort=False):
+                why[_near_duplicates(alike["words"], near_duplicate)] = "near duplicate"
     return why.reindex(respondents.index)
 
 
@@ -69,8 +74,11 @@ def keep(
     return table[table["respondent"].isin(kept)].reset_index(drop=True)
 
 
-def _answer_columns(respondents: pd.DataFrame) -> list[str]:
-    return [str(name) for name in respondents if f"{name}_state" in respondents]
+def _answer_columns(respondents: pd.DataFrame, only_single: bool = False) -> list[str]:
+    """Return the closed questions' columns, or those of single choices (categories)."""
+    names = [str(name) for name in respondents if f"{name}_state" in respondents]
+    single = [name for name in names if isinstance(respondents[name].dtype, pd.CategoricalDtype)]
+    return single if only_single else names
 
 
 def _answers_counted(respondents: pd.DataFrame) -> pd.Series:
@@ -81,7 +89,7 @@ def _answers_counted(respondents: pd.DataFrame) -> pd.Series:
 def _joined(texts: pd.DataFrame, respondents: pd.Series) -> pd.Series:
     """Return each respondent's words, in the order of the questions, as one text (n,)."""
     said = texts[texts["text"] != ""].groupby("respondent")["text"].agg(" ".join)
-    return respondents.map(said).fillna("").astype("str")
+    return respondents.map(said.to_dict()).astype("string").fillna("").astype("str")
 
 
 def _is_test(open_responses: pd.DataFrame, respondents: pd.Series) -> pd.Series:
@@ -92,14 +100,13 @@ def _is_test(open_responses: pd.DataFrame, respondents: pd.Series) -> pd.Series:
 
 def _near_duplicates(texts: pd.Series, similarity: int) -> pd.Index:
     """Return the index of each text that an earlier one is similar to."""
-    long = texts[texts.str.len() >= SHORTEST_COMPARED]
-    if len(long) < 2:
-        return long.index[:0]
+    if len(texts) < 2:
+        return texts.index[:0]
     scores = process.cdist(
-        long.tolist(), long.tolist(), scorer=fuzz.ratio, score_cutoff=similarity, dtype=np.uint8
+        texts.tolist(), texts.tolist(), scorer=fuzz.ratio, score_cutoff=similarity, dtype=np.uint8
     )
     earlier = np.tril(scores, k=-1) > 0
-    return long.index[np.asarray(earlier.any(axis=1))]
+    return texts.index[np.asarray(earlier.any(axis=1))]
 
 
 def respondent_flow(received: int, why: pd.Series) -> pd.DataFrame:
@@ -142,8 +149,23 @@ def find_places(
     return places.reset_index(drop=True), listed
 
 
+def _chosen(respondents: pd.DataFrame, questionnaire: Questionnaire, question: str) -> pd.DataFrame:
+    """Return who chose what: columns respondent and value, a row an option that was ticked."""
+    answers = respondents[question]
+    if questionnaire.question(question).kind == "select_one":
+        return pd.DataFrame({"respondent": respondents["respondent"], "value": answers})
+    masks = answers.to_numpy()
+    parts = [
+        pd.DataFrame({"respondent": respondents["respondent"][(masks >> bit) & 1 == 1]}).assign(
+            value=choice.name
+        )
+        for bit, choice in enumerate(questionnaire.options(question))
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
 def memberships(
-    respondents: pd.DataFrame, places: pd.DataFrame, groupings: tuple[Grouping, ...]
+    respondents: pd.DataFrame, places: pd.DataFrame, questionnaire: Questionnaire
 ) -> pd.DataFrame:
     """Return who is in which group: columns respondent, grouping, group; never joined onto people.
 
@@ -151,10 +173,10 @@ def memberships(
     nothing was answered, and is counted once in any total of people.
     """
     parts = []
-    for grouping in groupings:
+    for grouping in questionnaire.groupings:
         group_of = {value: group.name for group in grouping.groups for value in group.of}
         if grouping.scheme == "option":
-            values = respondents[["respondent"]].assign(value=respondents[grouping.by])
+            values = _chosen(respondents, questionnaire, grouping.by)
         else:
             own = places[places["question"] == grouping.by]
             schemes = {code: groups_of(code, grouping.scheme) for code in own["place"].unique()}

@@ -187,9 +187,9 @@ def account(open_responses: pd.DataFrame, codings: pd.DataFrame, codebook: Codeb
     outcome = pd.Series("none_applies", index=open_responses.index)
     outcome[bare.isin(nothing)] = "nothing_to_say"
     outcome[open_responses["text"].map(_only_placeholders)] = "redacted"
-    outcome[keys.isin(coded)] = "coded"
     outcome[(open_responses["state"] == "skipped").to_numpy()] = "blank"
     outcome[(open_responses["state"] == "not_asked").to_numpy()] = "not_asked"
+    outcome[keys.isin(coded)] = "coded"  # even where people coded what is blank here
     return outcome.astype(pd.CategoricalDtype(list(OUTCOMES)))
 
 

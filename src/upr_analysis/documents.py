@@ -5,9 +5,9 @@ YAML 1.2, so that `NO` is Norway and `12:30` a time of day; a repeated key is an
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -21,7 +21,7 @@ class Strict(BaseModel):
 
 
 Model = TypeVar("Model", bound=BaseModel)
-Label = dict[str, str]  # language tag -> text
+Label = Annotated[dict[str, str], Field(min_length=1)]  # language tag -> text
 
 
 def read_yaml(path: Path) -> Any:

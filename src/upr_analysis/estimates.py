@@ -30,7 +30,6 @@ COLUMNS: Final[dict[str, tuple[str, str]]] = {
     "suppressed": ("bool", "withheld to protect respondents"),
     "source": ("string", "real or invented"),
 }
-KEY: Final = ["table", "measure", "item", "group"]
 NOT_STATED: Final = "not_stated"
 
 

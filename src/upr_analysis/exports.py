@@ -25,6 +25,7 @@ from upr_analysis.questionnaire import Question, Questionnaire
 SURVEYMONKEY_PERSONAL: Final = ("IP Address", "Email Address", "First Name", "Last Name")
 SURVEYMONKEY_IGNORED: Final = ("Collector ID", "Start Date", "End Date", "Custom Data 1")
 SURVEYMONKEY_ANSWER: Final = ("Response", "Open-Ended Response", "")
+OTHER: Final = ("other", "autre", "otr", "please specify")  # heads of the words behind "other"
 BYTE_ORDER_MARKS: Final = {
     b"\xef\xbb\xbf": "utf-8-sig",
     b"\xff\xfe": "utf-16",
@@ -39,11 +40,11 @@ class Export:
     `answers` maps a question to its column (n,), `ticks` a select-all question spread over columns
     to its option columns (n, options), `others` a question to the words behind "other".
     `personal` are the tool's own columns that identify people. `digest` is the SHA-256 of the
-    files' bytes in order.
+    files' bytes in order. `places` say where in the files each row stands, for messages.
     """
 
     rows: int
-    first_row: int  # row of the file that holds the first answer, for messages
+    places: tuple[str, ...] = ()
     answers: dict[str, pd.Series] = field(default_factory=dict)
     ticks: dict[str, pd.DataFrame] = field(default_factory=dict)
     others: dict[str, pd.Series] = field(default_factory=dict)
@@ -58,6 +59,7 @@ def read_export(files: Sequence[Path], questionnaire: Questionnaire) -> Export:
     """
     header_rows = 2 if questionnaire.format == "surveymonkey" else 1
     digest, bodies = hashlib.sha256(), []
+    places: list[str] = []
     headers: list[tuple[str, ...]] = []
     for path in files:
         content = path.read_bytes()
@@ -74,14 +76,17 @@ def read_export(files: Sequence[Path], questionnaire: Questionnaire) -> Export:
             )
         headers = found
         bodies.append(table.iloc[header_rows:])
+        of = f" of {path.name}" if len(files) > 1 else ""
+        places += [f"{row}{of}" for row in table.index[header_rows:]]
     body = pd.concat(bodies, ignore_index=True) if len(bodies) > 1 else bodies[0]
     body = body.reset_index(drop=True)
     bind = _bind_surveymonkey if questionnaire.format == "surveymonkey" else _bind_csv
-    return bind(files[0].name, headers, body, questionnaire, digest.hexdigest())
+    export = bind(files[0].name, headers, body, questionnaire, digest.hexdigest())
+    return replace(export, places=tuple(places))
 
 
 def _table(path: Path, content: bytes, encoding: str) -> pd.DataFrame:
-    """Read every cell as text; ragged rows and undecodable bytes are errors with their place."""
+    """Read every cell as text, indexed by row; ragged rows and undecodable bytes are errors."""
     if not content.strip():
         return pd.DataFrame()
     marked = [name for mark, name in BYTE_ORDER_MARKS.items() if content.startswith(mark)]
@@ -101,19 +106,20 @@ def _table(path: Path, content: bytes, encoding: str) -> pd.DataFrame:
         raise InputError(f"{path.name} holds NUL bytes: is it a csv file?")
     # Not pandas' reader, which fills a row that was cut off with blanks and says nothing.
     try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+        read = enumerate(csv.reader(io.StringIO(text, newline="")), 1)
+        numbered = {number: row for number, row in read if row}
     except csv.Error as error:
         raise InputError(f"{path.name} is not a csv table ({error}): export it again.") from error
-    if not rows:
+    if not numbered:
         return pd.DataFrame()
-    width = len(rows[0])
-    for number, row in enumerate(rows, 1):
+    width = len(next(iter(numbered.values())))
+    for number, row in numbered.items():
         if len(row) != width:
             raise InputError(
                 f"{path.name}: row {number} has {len(row)} cells, and the header {width}: is the "
                 "file cut off, or a comma not quoted?"
             )
-    return pd.DataFrame(rows, dtype="str")
+    return pd.DataFrame(list(numbered.values()), index=list(numbered), dtype="str")
 
 
 def _plain(text: str) -> str:
@@ -144,6 +150,11 @@ def _bind_csv(
         elif isinstance(question.occurrence, int) and len(places) >= question.occurrence:
             places = [places[question.occurrence - 1]]
             answers[question.name] = body.iloc[:, places[0]]
+            if places[0] in bound:
+                problems.append(
+                    f"{file}: column {places[0] + 1} is bound twice, again by {question.name}: set "
+                    "'occurrence'."
+                )
         elif not question.optional_column:
             problems.append(_missing(file, question, header, names))
         bound |= set(places)
@@ -152,7 +163,7 @@ def _bind_csv(
     )
     if problems:
         raise InputError(problems)
-    return Export(len(body), 2, answers=answers, digest=digest)
+    return Export(len(body), answers=answers, digest=digest)
 
 
 def _coalesce(columns: list[pd.Series]) -> pd.Series:
@@ -170,28 +181,37 @@ def _bind_surveymonkey(
     questionnaire: Questionnaire,
     digest: str,
 ) -> Export:
-    above, blocks = "", dict[str, list[tuple[int, str]]]()
+    """Bind blocks of columns: one begins at each header that is not blank."""
+    blocks: list[tuple[str, list[tuple[int, str]]]] = []
     for place, (top, below) in enumerate(headers):
-        above = top or above
-        blocks.setdefault(above, []).append((place, below))
-    export = Export(len(body), 3, digest=digest)
-    bound, problems = set[str](), []
+        if top or not blocks:
+            blocks.append((top, []))
+        blocks[-1][1].append((place, below))
+    export = Export(len(body), digest=digest)
+    bound, problems = set[int](), []
     for question in questionnaire.survey:
         wanted, _, part = _headers_of(questionnaire, question)[0].partition(" > ")
-        if wanted in blocks:
-            bound.add(wanted)
-            block = [(place, "") for place, below in blocks[wanted] if below == part]
-            problems += _bind_block(
-                file, question, block if part else blocks[wanted], body, questionnaire, export
-            )
+        found = [columns for top, columns in blocks if top == wanted]
+        if isinstance(question.occurrence, int) and len(found) >= question.occurrence:
+            block = found[question.occurrence - 1]
+            block = [(place, "") for place, below in block if below == part] if part else block
+            bound |= {place for place, _ in block}
+            problems += _bind_block(file, question, block, body, questionnaire, export)
         elif not question.optional_column:
-            problems.append(_missing(file, question, wanted, list(blocks)))
-    known = {*bound, *SURVEYMONKEY_IGNORED, *SURVEYMONKEY_PERSONAL}
-    left = [(block[0][0], top) for top, block in blocks.items() if top not in known]
+            problems.append(_missing(file, question, wanted, [top for top, _ in blocks]))
+    tools = {*SURVEYMONKEY_IGNORED, *SURVEYMONKEY_PERSONAL}
+    left = [
+        (place, f"{top} > {below}" if top and below else top or below)
+        for top, columns in blocks
+        for place, below in columns
+        if place not in bound and top not in tools and top not in questionnaire.ignored
+    ]
     problems += _unknown(file, left, questionnaire)
     if problems:
         raise InputError(problems)
-    personal = [body.iloc[:, blocks[top][0][0]] for top in SURVEYMONKEY_PERSONAL if top in blocks]
+    personal = [
+        body.iloc[:, columns[0][0]] for top, columns in blocks if top in (SURVEYMONKEY_PERSONAL)
+    ]
     return replace(export, personal=tuple(personal))
 
 
@@ -206,7 +226,7 @@ def _bind_block(
     """Bind the columns under one question's header into `export`; return what does not fit."""
     choices = questionnaire.options(question)
     options = {
-        _plain(text): choice.name
+        _plain(text): choice
         for choice in choices
         for text in (*choice.label.values(), choice.label_as_asked or "", *choice.also)
     }
@@ -215,20 +235,26 @@ def _bind_block(
     spread, problems = {}, []
     for place, below in block:
         column = body.iloc[:, place]
-        if several and below in options:
-            spread[options[below]] = column
+        choice = options.get(below)
+        if several and choice is not None and choice.role != "other":
+            spread[choice.name] = column
         elif below in SURVEYMONKEY_ANSWER and not several:
             export.answers[question.name] = column
-        elif has_other:
+        elif (
+            has_other
+            and question.name not in export.others
+            and (choice is not None or below.casefold().startswith(OTHER))
+        ):
             export.others[question.name] = column
         else:
+            # the second header row of a file that has but one is somebody's answers: no word of it
             problems.append(
-                f"{file}: column {place + 1} ({_short(below)!r}) is no option of {question.name}: "
-                f"declare it in questionnaire.yml{did_you_mean(below, options)}"
+                f"{file}: column {place + 1} is no option of {question.name}: declare it in "
+                "questionnaire.yml, or is the second header row missing?"
             )
     if several:
         export.ticks[question.name] = pd.DataFrame(spread, index=body.index)
-    elif question.name not in export.answers:
+    elif question.name not in export.answers and not problems:
         problems.append(f"{file} has no 'Response' column under the question {question.name}.")
     return problems
 

@@ -7,7 +7,8 @@ image; colours are Okabe and Ito's, and nothing is told by colour alone.
 import io
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -96,7 +97,7 @@ def draw_shares(
         rows = rows.sort_values("value", ascending=False, na_position="last", kind="stable")
         rows = rows.head(MOST_DRAWN)
     names = [labels.item(question, item) for item in rows["item"]]
-    with mpl.rc_context(STYLE):
+    with _style():
         drawing, axes = plt.subplots(figsize=(WIDTH, _height(names, 1)), layout="constrained")
         plot_shares(axes, rows, names, labels)
         _finish(drawing, axes, rows["high"].max(), labels, invented)
@@ -130,7 +131,7 @@ def draw_by_group(
     rows = rows[rows["item"].isin(items)]
     groups = list(dict.fromkeys(rows["group"]))
     names = [labels.item(question, item) for item in items]
-    with mpl.rc_context(STYLE):
+    with _style():
         height = _height(names, len(groups)) + 0.16 * len(groups)
         drawing, axes = plt.subplots(figsize=(WIDTH, height), layout="constrained")
         plot_by_group(axes, rows, items, groups, labels, group_by)
@@ -157,6 +158,15 @@ def _hidden(rows: pd.DataFrame, labels: Labels) -> str:
 
 def _joined(*texts: str) -> str:
     return " ".join(text for text in texts if text)
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """Draw in our style over the library's defaults, whatever the reader's own settings are."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
 
 
 def plot_shares(axes: Axes, rows: pd.DataFrame, names: Sequence[str], labels: Labels) -> Axes:

@@ -64,7 +64,9 @@ def _answer(key: KeyQuestion, estimates: pd.DataFrame, labels: Labels) -> Sectio
     for table in key.tables:
         question, _, group_by = table.partition(".")
         rows = shares(estimates, question, group_by)
-        if rows["n"].isna().all():
+        if rows.empty:
+            items.append(Note(labels.say("answer.not_crossed", table=labels.question(question))))
+        elif rows["n"].isna().all():
             name = labels.question(question)
             items.append(Note(labels.say("answer.withheld", table=name)))
         elif group_by:
@@ -136,9 +138,7 @@ def _recommendation_section(report: Report, estimates: pd.DataFrame, labels: Lab
                 label(one.label, labels.language),
                 labels.item(THEMES, one.theme),
                 ", ".join(labels.item("codes", code) for code in one.codes),
-                WITHHELD
-                if share is None
-                else f"{labels.number(row['n'])}{NO_BREAK}({share})",
+                WITHHELD if share is None else f"{labels.number(row['n'])}{NO_BREAK}({share})",
             )
         )
     heads = ("number", "text", "theme", "codes", "support")

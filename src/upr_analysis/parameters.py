@@ -5,6 +5,7 @@ appendix; tests hold them to this module.
 """
 
 import ast
+import datetime
 import os
 import re
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import nbformat
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from upr_analysis.documents import Strict, as_model, parse_yaml, read_yaml
 from upr_analysis.problems import InputError, did_you_mean
@@ -78,6 +79,19 @@ class Parameters(Strict):
     resamples: Annotated[int, Field(ge=99, le=1_000_000)] = Field(
         9_999, description="permutations of a test where expected counts are small"
     )
+
+    @field_validator("date")
+    @classmethod
+    def _is_a_day(cls, value: str) -> str:
+        datetime.date.fromisoformat(value)
+        return value
+
+    @field_validator("group_by")
+    @classmethod
+    def _is_named_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("names a grouping twice: name it once.")
+        return value
 
 
 def read_parameters(path: Path, assignments: tuple[str, ...] = ()) -> Parameters:

@@ -21,6 +21,7 @@ import nbformat
 from filelock import FileLock, Timeout
 
 from upr_analysis.parameters import Parameters, cell_defaults, export_files, unused_name
+from upr_analysis.privacy import Redactor
 from upr_analysis.problems import InputError
 from upr_analysis.provenance import versions
 from upr_analysis.publication import Refused, publish_run
@@ -31,6 +32,7 @@ OUTSIDE_STEPS: Final = frozenset(
     {"cli.py", "checks.py", "gate.py", "overview.py", "pipeline.py", "provenance.py",
      "publication.py", "simulate.py", "findings.py", "appendix.py"}
 )  # fmt: skip
+SHOWN_IN_STEPS: Final = ("table.html.j2", "parts.html.j2")  # templates that notebooks use
 # What a kernel must not take from whoever runs it, for equal bytes from equal inputs.
 ENVIRONMENT: Final = {
     "PYTHONHASHSEED": "0",
@@ -40,6 +42,9 @@ ENVIRONMENT: Final = {
     "JUPYTER_PREFER_ENV_PATH": "1",
     "PYTHONDONTWRITEBYTECODE": "",
 }
+
+
+MOST_SAID: Final = 300  # characters of an error's last line
 
 
 class Progress(Protocol):
@@ -99,12 +104,12 @@ def run(
     notebook stops. A run that the gate refuses has no `public/` and says why in `refusals`.
     """
     folder = outputs / "runs" / parameters.name
-    _refuse_taken_name(folder, parameters, replace)
     started = time.time()
     for private in (outputs / "store", outputs / "staging"):
         private.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _only_one(outputs / "staging" / f"{parameters.name}.lock", parameters.name):
+        _refuse_taken_name(folder, parameters, replace)
         done: list[Done] = []
         for step, notebook in notebooks(root).items():
             result = _do_step(step, notebook, parameters, root, outputs, done, progress)
@@ -141,7 +146,8 @@ def _do_step(
 ) -> Done:
     key = step_key(step, notebook, parameters, root, before)
     target = outputs / "store" / key
-    if not (target / "manifest.json").exists():
+    if not _is_whole(target):
+        shutil.rmtree(target, ignore_errors=True)
         work = outputs / "staging" / f"{parameters.name}.{step}"
         _stage(work, step, before)
         values = _values(notebook, parameters) | {"work": _relative(work, root)}
@@ -157,14 +163,14 @@ def step_key(
 ) -> str:
     """Return the key of a step's results: everything that they depend on, as one SHA-256.
 
-    Parameters that its notebook declares, its code cells, what the steps before it wrote (not how),
+    Parameters that its notebook declares, its cells, what the steps before it wrote (not how),
     the consultation's files that it reads, the package's syntax trees and the versions.
     """
     folder = root / "data" / parameters.consultation
     parts: dict[str, object] = {
         "step": step,
         "parameters": _values(notebook, parameters),
-        "code": [cell.source for cell in _cells(notebook) if cell.cell_type == "code"],
+        "cells": [(cell.cell_type, cell.source) for cell in _cells(notebook)],
         "before": [one.digest for one in before],
         "consultation": {
             name: file_digest(folder / name)
@@ -186,7 +192,7 @@ def package_digest() -> str:
         if path.suffix == ".py" and path.name not in OUTSIDE_STEPS:
             tree = ast.parse(path.read_text(encoding="utf-8"))
             digest.update(f"{path.name}\0{ast.dump(tree)}\n".encode())
-        elif path.name in ("interface.yml", "places.csv", "table.html.j2", "parts.html.j2"):
+        elif path.suffix in (".yml", ".csv") or path.name in SHOWN_IN_STEPS:
             digest.update(f"{path.name}\0{file_digest(path)}\n".encode())
     return digest.hexdigest()
 
@@ -232,7 +238,7 @@ def _execute(
         progress.cell(step, cell_index + 1, total)
 
     try:
-        with _quiet_environment(work):
+        with _quiet_environment(work) as sockets:
             execute_notebook(
                 str(notebook),
                 str(executed),
@@ -240,30 +246,37 @@ def _execute(
                 kernel_name="python3",
                 progress_bar=False,
                 resources={"metadata": {"path": str(root)}},
-                config=_private_sockets(),
+                config=_private_sockets(sockets),
                 extra_arguments=["--log-level=50"],  # a kernel's own warnings are not the user's
                 shutdown_kernel="immediate",
                 on_cell_start=begins,
             )
     except PapermillExecutionError as error:
         said = str(error.evalue).strip().splitlines()
+        # what a library quotes of its input could be an answer
+        last = Redactor().redact(said[-1])[:MOST_SAID] if said else ""
         raise StepFailed(
             f"{notebook.relative_to(root)} stopped in cell {error.cell_index + 1}: {error.ename}: "
-            f"{said[-1] if said else ''}\nTo look at it: make lab "
-            f"NOTEBOOK={_relative(executed, root)}"
+            f"{last}\nTo look at it: make lab NOTEBOOK={_relative(executed, root)}"
+        ) from error
+    except (RuntimeError, TimeoutError) as error:
+        raise StepFailed(
+            f"{notebook.relative_to(root)}: its kernel did not start or did not answer: {error}"
         ) from error
 
 
-def _private_sockets() -> Any:
-    """Have kernels speak through files of this user rather than ports, where there are such."""
+def _private_sockets(folder: Path) -> Any:
+    """Have kernels speak through files in a folder of this user's, where there are such files."""
     from traitlets.config import Config
 
-    return Config() if os.name == "nt" else Config({"KernelManager": {"transport": "ipc"}})
+    if os.name == "nt":
+        return Config()
+    return Config({"KernelManager": {"transport": "ipc", "ip": str(folder / "kernel")}})
 
 
 @contextmanager
-def _quiet_environment(work: Path) -> Iterator[None]:
-    """Set what kernels must not inherit, and put it back."""
+def _quiet_environment(work: Path) -> Iterator[Path]:
+    """Set what kernels must not inherit, and put it back; yields a folder for their sockets."""
     # A socket's path may have some hundred characters only, hence the system's temporary folder.
     runtime = tempfile.mkdtemp(prefix="upr-")
     changes = ENVIRONMENT | {
@@ -273,7 +286,7 @@ def _quiet_environment(work: Path) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in changes}
     os.environ.update(changes)
     try:
-        yield
+        yield Path(runtime)
     finally:
         shutil.rmtree(runtime, ignore_errors=True)
         for name, value in before.items():
@@ -299,6 +312,18 @@ def _commit(results: Path, target: Path, step: str, key: str) -> None:
             raise
 
 
+def _is_whole(folder: Path) -> bool:
+    """Whether a step's folder in the store still holds, unchanged, what its manifest lists."""
+    path = folder / "manifest.json"
+    if not path.exists():
+        return False
+    files = json.loads(path.read_text(encoding="utf-8"))["files"]
+    return all(
+        (folder / name).is_file() and file_digest(folder / name) == digest
+        for name, digest in files.items()
+    )
+
+
 def _outputs_digest(folder: Path) -> str:
     """Return one hash over what a step wrote, its executed notebook (times, ids) left out."""
     files = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"]
@@ -308,6 +333,10 @@ def _outputs_digest(folder: Path) -> str:
 
 def _refuse_taken_name(folder: Path, parameters: Parameters, replace: bool) -> None:
     path = folder / "run.json"
+    if folder.exists() and not path.exists():
+        raise InputError(
+            f"{folder.name!r} is no run's folder, so it is not replaced: use another --set name=."
+        )
     if replace or not path.exists():
         return
     before = json.loads(path.read_text(encoding="utf-8"))["parameters"]
@@ -364,7 +393,10 @@ def _put_in_place(staged: Path, folder: Path) -> None:
 
 
 def _relative(path: Path, root: Path) -> str:
-    return Path(os.path.relpath(path, root)).as_posix()
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:  # another drive of Windows
+        return path.as_posix()
 
 
 def _iso(seconds: float) -> str:

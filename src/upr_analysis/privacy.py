@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Final
 
 import pandas as pd
@@ -16,9 +17,10 @@ import pandas as pd
 EMAIL: Final = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 LINK: Final = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+", re.IGNORECASE)
 HANDLE: Final = re.compile(r"(?<![\w@])@[A-Za-z_]\w{2,}")
-# A leading + or separators between digits, at least eight digits; year ranges, resolutions and
-# numbers with grouped thousands look alike and are left.
-PHONE: Final = re.compile(r"(?<![\w/.])\+?\(?\d[\d ().\-]{6,}\d(?!\w)")
+# A leading + or separators between digits, at least eight digits; days, year ranges, resolutions
+# and numbers with grouped thousands look alike and are left.
+PHONE: Final = re.compile(r"(?<![\w/.])\+?\(?\d[\d ().\-]{6,}\d(?![\w:])")
+DAY: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\d|\d\d?[./]\d\d?[./](?:19|20)\d\d")
 YEARS: Final = re.compile(r"(?:19|20)\d\d\s*[-–/ ]\s*(?:19|20)\d\d")
 RESOLUTION: Final = re.compile(r"\d{3,4} \(?(?:19|20)\d\d\)?")  # a resolution and its year
 THOUSANDS: Final = re.compile(r"\d{1,3}(?:[ .]\d{3})+")
@@ -44,7 +46,8 @@ class Redactor:
         """Return `text` with personal data replaced; `own` are the respondent's contact strings."""
         if not text or text.isspace():
             return text
-        mine = _any_of(part for part in own if len(part.strip()) >= SHORTEST)
+        words = [word for string in own for word in (string, *string.split())]
+        mine = _any_of(word for word in words if len(word.strip(".,")) >= SHORTEST)
         for kind, pattern in (
             ("e-mail", EMAIL),
             ("link", LINK),
@@ -71,7 +74,12 @@ def is_phone(text: str) -> bool:
     return (
         digits >= 8
         and not plain
-        and not (YEARS.search(text) or THOUSANDS.fullmatch(text) or RESOLUTION.fullmatch(text))
+        and not (
+            DAY.search(text)
+            or YEARS.search(text)
+            or THOUSANDS.fullmatch(text)
+            or RESOLUTION.fullmatch(text)
+        )
     )
 
 
@@ -80,11 +88,17 @@ def contact_strings(columns: Iterable[pd.Series]) -> tuple[list[list[str]], set[
     frames = [column.str.strip() for column in columns]
     if not frames:
         return [], set()
-    own = [
-        [cell for cell in row if cell]
-        for row in zip(*(frame.tolist() for frame in frames), strict=True)
-    ]
-    return own, {cell for row in own for cell in row}
+    own = [_strings(row) for row in zip(*(frame.tolist() for frame in frames), strict=True)]
+    return own, {string for strings in own for string in strings}
+
+
+def _strings(cells: Iterable[str]) -> list[str]:
+    """Return a respondent's contact cells, their parts, and first and last name joined."""
+    whole = [cell for cell in cells if cell]
+    parts = [part.strip() for cell in whole for part in re.split(r"[,;/|\n\r]+", cell)]
+    names = [part for part in parts if part and not re.search(r"[@\d]", part)]
+    joined = [f"{first} {last}" for first, last in pairwise(names) if " " not in first + last]
+    return list(dict.fromkeys([*whole, *(part for part in parts if part), *joined]))
 
 
 def _any_of(strings: Iterable[str]) -> re.Pattern[str] | None:

@@ -13,7 +13,10 @@ from rocrate.rocrate import ROCrate
 from upr_analysis import __version__
 from upr_analysis.parameters import Parameters, meaning
 
-SCIENCE: Final = ("numpy", "pandas", "pyarrow", "scipy", "matplotlib", "seaborn", "rapidfuzz")
+SCIENCE: Final = (
+    "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "pillow", "seaborn", "rapidfuzz", "babel",
+    "pydantic", "ruamel.yaml", "jinja2", "markupsafe",
+)  # fmt: skip
 RUNNERS: Final = ("papermill", "nbconvert", "ipykernel")
 MEDIA: Final = {
     ".html": "text/html",

@@ -21,10 +21,9 @@ Role = Literal[
     "stakeholder_type",
     "country",  # free list of countries, resolved to places
     "contact",  # personal data: dropped at ingest, its strings redacted elsewhere
-    "consent",
+    "consent",  # to be quoted; kept, and never shown
     "sensitive",  # shown overall only, never crossed, never quoted
     "codes",  # codings given by people, imported as codings of `codes_of`
-    "filter",  # used for cleaning only (a test entry's mark, say)
 ]
 RESERVED = ("respondent", "language", "submitted", "themes", "codes", "recommendations")
 MOST_OPTIONS = 63  # a select-all answer is one bit an option in a signed 64-bit integer
@@ -54,6 +53,7 @@ class Question(Strict):
     separator: str = ", "  # between the options of a select_multiple held in one column
     relevant: str | None = None  # ${Q4} = 'yes'
     role: Role | None = None
+    date_format: str | None = None  # of a datetime that is not ISO 8601: %m/%d/%Y %I:%M:%S %p
     codes_of: Name | None = None
     ordered: bool = False  # options run from most to least
     optional_column: bool = False
@@ -183,6 +183,7 @@ class Questionnaire(Strict):
     def _hangs_together(self) -> "Questionnaire":
         problems = [
             *_reserved(self),
+            *_ambiguous(self),
             *_repeated(self),
             *_references(self),
             *_grouping_problems(self),
@@ -242,10 +243,28 @@ def _reserved(questionnaire: Questionnaire) -> list[str]:
     ]
 
 
+def _ambiguous(questionnaire: Questionnaire) -> list[str]:
+    """Return spellings that two options of a list share: such an answer is of neither."""
+    problems = []
+    for name, choices in questionnaire.choices.items():
+        claimed: dict[str, str] = {}
+        for choice in choices:
+            texts = {*choice.label.values(), choice.label_as_asked or "", *choice.also} - {""}
+            for text in sorted({" ".join(one.casefold().split()) for one in texts}):
+                if claimed.setdefault(text, choice.name) != choice.name:
+                    problems.append(
+                        f"The options {claimed[text]!r} and {choice.name!r} of {name} are both "
+                        f"written {text!r}: tell them apart."
+                    )
+    return problems
+
+
 def _references(questionnaire: Questionnaire) -> list[str]:
     problems = []
     names = {question.name: question for question in questionnaire.survey}
+    seen = set[str]()
     for question in questionnaire.survey:
+        seen.add(question.name)
         options = question.choice_list
         if options is not None and options not in questionnaire.choices:
             hint = did_you_mean(options, questionnaire.choices)
@@ -254,6 +273,8 @@ def _references(questionnaire: Questionnaire) -> list[str]:
             MOST_OPTIONS
         ):
             problems.append(f"{question.name} has more than {MOST_OPTIONS} options: split it.")
+        if question.role == "codes" and question.codes_of is None:
+            problems.append(f"{question.name} holds codes: say of which question by 'codes_of'.")
         if question.codes_of is not None and question.codes_of not in names:
             problems.append(f"{question.name} holds codes of {question.codes_of!r}, not asked.")
         try:
@@ -266,6 +287,10 @@ def _references(questionnaire: Questionnaire) -> list[str]:
         asked = names.get(needs[0])
         if asked is None or asked.choice_list not in questionnaire.choices:
             problems.append(f"{question.name} depends on {needs[0]!r}, not a closed question.")
+        elif needs[0] not in seen:
+            problems.append(
+                f"{question.name} depends on {needs[0]!r}: move it after that question."
+            )
         elif needs[1] not in {choice.name for choice in questionnaire.options(asked)}:
             problems.append(f"{question.name} depends on {needs[0]} = {needs[1]!r}, not an option.")
     return problems

@@ -30,7 +30,8 @@ class Responses:
     `open_responses`: respondent, question, text (redacted), language, state.
     `free_texts`: respondent, question, text (redacted): countries and words behind "other".
     `imported`: respondent, question, code: codings that people gave, as the export holds them.
-    `redactions`: kind -> how many were replaced.
+    `redactions`: kind -> how many were replaced. `unasked`: answers to questions that, by the
+    routing, were not asked; they are kept.
     """
 
     respondents: pd.DataFrame
@@ -38,6 +39,7 @@ class Responses:
     free_texts: pd.DataFrame
     imported: pd.DataFrame
     redactions: dict[str, int]
+    unasked: int = 0
 
 
 def fold_label(text: str) -> str:
@@ -48,12 +50,15 @@ def fold_label(text: str) -> str:
 
 def spellings(choices: Iterable[Choice]) -> dict[str, str]:
     """Return every folded spelling of the options -> option name."""
-    return {
+    choices = list(choices)
+    written = {
         fold_label(text): choice.name
         for choice in choices
-        for text in (choice.name, *choice.label.values(), choice.label_as_asked or "", *choice.also)
+        for text in (*choice.label.values(), choice.label_as_asked or "", *choice.also)
         if text
     }
+    # a name is a spelling too, unless another option is written so
+    return {fold_label(choice.name): choice.name for choice in choices} | written
 
 
 class OptionSplitter:
@@ -123,13 +128,15 @@ class _Typing:
         self.free: dict[str, pd.Series] = {}
         self.imported: list[pd.DataFrame] = []
         self.problems: list[str] = []
+        self.unasked = 0  # answers to questions that were not asked
 
     def add(self, question: Question) -> None:
         """Type one question's answers."""
         name = question.name
         if name not in self.export.answers and name not in self.export.ticks:
+            self._add_absent(question)
             return
-        if question.role in ("contact", "filter") or question.kind == "text":
+        if question.role == "contact" or question.kind == "text":
             self._add_text(question)
         elif question.role == "respondent":
             self._check_identifier(question)
@@ -141,6 +148,18 @@ class _Typing:
             self._add_number(question)
         else:
             self._add_time(question)
+
+    def _add_absent(self, question: Question) -> None:
+        """Type a question without a column in this export: nobody was asked."""
+        if question.is_closed and question.is_substantive:
+            names = [choice.name for choice in self.questionnaire.options(question)]
+            nothing = pd.Series(0, index=range(self.export.rows), dtype="int64")
+            missing = pd.Series(None, index=range(self.export.rows), dtype="object")
+            one = question.kind == "select_one"
+            dtype = pd.CategoricalDtype(names)
+            self.columns[question.name] = missing.astype(dtype) if one else nothing
+            states = pd.Series(["not_asked"] * self.export.rows)
+            self.columns[f"{question.name}_state"] = states.astype(STATE_DTYPE)
 
     def _add_text(self, question: Question) -> None:
         answers = self.export.answers[question.name]
@@ -159,7 +178,7 @@ class _Typing:
         answers = self.export.answers[question.name]
         repeated = answers[answers.duplicated(keep=False) & (answers.str.strip() != "")]
         for _, rows in repeated.groupby(repeated, sort=False):
-            first, second = (int(row) + self.export.first_row for row in rows.index[:2])
+            first, second = (self.export.places[row] for row in rows.index[:2])
             self.problems.append(
                 f"Rows {first} and {second} have the same respondent id (column "
                 f"{question.column or question.name}): remove one of them."
@@ -246,18 +265,20 @@ class _Typing:
 
     def _add_number(self, question: Question) -> None:
         answers = self.export.answers[question.name].str.strip()
-        numbers = pd.to_numeric(answers.where(answers != ""), errors="coerce")
-        self._refuse(
-            question, (answers != "") & (numbers.isna() | (numbers % 1 != 0)), "is no whole number"
-        )
-        if not self.problems:
-            self.columns[question.name] = numbers.astype("Int64")
-            self._state(question, numbers.notna())
+        whole = answers.str.fullmatch(r"[+-]?\d{1,15}")
+        self._refuse(question, (answers != "") & ~whole, "is no whole number")
+        numbers = pd.to_numeric(answers.where(whole))
+        self.columns[question.name] = numbers.astype("Int64")
+        self._state(question, numbers.notna())
 
     def _add_time(self, question: Question) -> None:
         answers = self.export.answers[question.name].str.strip()
-        times = pd.to_datetime(answers.where(answers != ""), errors="coerce", format="mixed")
-        self._refuse(question, (answers != "") & times.isna(), "is no date")
+        # never guessed: 12/06 is June or December
+        form = question.date_format or "ISO8601"
+        given = answers.where(answers != "")
+        times = pd.to_datetime(given, errors="coerce", format=form, utc=True)
+        wanted = question.date_format or "a date as 2021-06-14 or 2021-06-14 16:03"
+        self._refuse(question, (answers != "") & times.isna(), f"is not {wanted}")
         column = "submitted" if question.role == "submitted" else question.name
         self.columns[column] = times
 
@@ -268,6 +289,7 @@ class _Typing:
         if needs is not None and needs[0] in self.columns:
             asked = self._chose(*needs)
             state = np.where(~asked & ~answered, "not_asked", state)
+            self.unasked += int((~asked & np.asarray(answered)).sum())
         self.columns[f"{question.name}_state"] = pd.Series(state).astype(STATE_DTYPE)
 
     def _chose(self, name: str, option: str) -> np.ndarray:
@@ -279,10 +301,10 @@ class _Typing:
 
     def _refuse(self, question: Question, wrong: pd.Series, why: str) -> None:
         """Note the rows that do not fit: by number only, since a cell may identify someone."""
-        rows = [int(row) + self.export.first_row for row in np.flatnonzero(wrong)]
+        rows = [self.export.places[row] for row in np.flatnonzero(wrong)]
         if not rows:
             return
-        shown = ", ".join(map(str, rows[:MOST_PROBLEMS]))
+        shown = ", ".join(rows[:MOST_PROBLEMS])
         more = f" and {len(rows) - MOST_PROBLEMS} more" if len(rows) > MOST_PROBLEMS else ""
         self.problems.append(
             f"{question.name}: the answer in row{'s' * (len(rows) > 1)} {shown}{more} {why}: "
@@ -304,14 +326,18 @@ class _Typing:
         }
         respondents = pd.DataFrame(self.columns)
         if "language" not in respondents:
-            language = self.questionnaire.languages[0]
-            respondents["language"] = pd.Categorical([language] * len(respondents))
+            # in a consultation of several languages it is not known: all patterns are searched
+            known = list(self.questionnaire.languages)
+            only = known[0] if len(known) == 1 else None
+            dtype = pd.CategoricalDtype(known)
+            respondents["language"] = pd.Series([only] * len(respondents), dtype=dtype)
         return Responses(
             respondents,
             _open_responses(respondents, {name: clean[name] for name in self.texts}),
             _free_texts(respondents, {name: clean[name] for name in self.free}),
             _together(self.imported, ["respondent", "question", "code"]),
             dict(redactor.counts),
+            self.unasked,
         )
 
 

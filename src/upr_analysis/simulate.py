@@ -13,8 +13,8 @@ Run as `python -m upr_analysis.simulate data/upr-2021 export.csv --seed 2021`.
 import csv
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
@@ -22,7 +22,7 @@ from typing import Annotated, Final
 import typer
 from pydantic import Field
 
-from upr_analysis.codebook import read_codebook
+from upr_analysis.codebook import Codebook, read_codebook
 from upr_analysis.coding import fold
 from upr_analysis.documents import Strict, label, read_model
 from upr_analysis.problems import InputError
@@ -72,11 +72,11 @@ class Simulation(Strict):
 
 @dataclass(frozen=True)
 class Survey:
-    """What a simulation needs to know: what was asked, what is dealt, which theme a code is of."""
+    """What was asked, what is dealt, and which theme a code is of."""
 
     questionnaire: Questionnaire
     simulation: Simulation
-    theme_of: Mapping[str, str]
+    codebook: Codebook
 
 
 @dataclass(eq=False)  # two who answer alike are still two
@@ -85,8 +85,7 @@ class Person:
 
     language: str
     began: datetime
-    ended: datetime
-    contact: Mapping[str, str]
+    contact: dict[str, str]
     cells: dict[str, str]  # called as `export_columns` does
     chosen: dict[str, str] = field(default_factory=dict)  # single-choice question -> option
     concerns: set[str] = field(default_factory=set)
@@ -94,13 +93,12 @@ class Person:
 
 def read_survey(folder: Path) -> Survey:
     """Read a consultation that can be simulated; InputError says what does not fit."""
-    path, codebook = folder / "simulation.yml", read_codebook(folder)
-    theme_of = {code: theme.name for code, theme in codebook.theme_of.items()}
-    survey = Survey(read_questionnaire(folder), read_model(path, Simulation), theme_of)
+    path = folder / "simulation.yml"
+    survey = Survey(read_questionnaire(folder), read_model(path, Simulation), read_codebook(folder))
     try:
         Block(survey, random.Random(0))
     except (LookupError, ValueError) as error:
-        raise InputError(f"{path} cannot be dealt: {error}: correct its names, counts.") from error
+        raise InputError(f"{path} cannot be dealt ({error}): correct the name or count.") from error
     return survey
 
 
@@ -144,8 +142,6 @@ def simulate(
         for person in sorted(people, key=lambda one: one.began):
             serial += 1
             person.cells["Respondent ID"] = str(FIRST_ID + 37 * serial)
-            person.cells["Start Date"] = person.began.strftime(MOMENT)
-            person.cells["End Date"] = person.ended.strftime(MOMENT)
             yield [person.cells.get(cell, "") for cell in columns]
 
 
@@ -153,7 +149,7 @@ class Block:
     """One block of respondents, dealt question by question."""
 
     def __init__(self, survey: Survey, rng: random.Random) -> None:
-        self.asked, self.theme_of = survey.questionnaire, survey.theme_of
+        self.asked, self.theme_of = survey.questionnaire, survey.codebook.theme_of
         self.words, self.rng = survey.simulation, rng
         self.people = [self._arrive(one) for one in self._deal("profiles", self.words.profiles)]
         for name, deck in self.words.one.items():
@@ -167,18 +163,15 @@ class Block:
         self._add_oddities()
 
     def faults(self, people: Sequence[Person]) -> list[Person]:
-        """Return a row of each of FAULTS; a duplicate is of whoever wrote neither most nor least."""
-        profile = next(iter(self.words.profiles))
-        test, empty = (self._arrive(profile.split()[0]) for _ in range(2))
+        """Return a row of each of FAULTS; the duplicates are of who answered most."""
+        first = max(people, key=lambda one: len(one.cells))
+        test, exact, near, empty = (self._arrive(first.language) for _ in range(4))
+        partial = self._arrive(next(iter(self.words.profiles)))  # countries alone
         test.cells |= {name: self.rng.choice(self.words.test_words) for name in self.words.open}
-        by_length = sorted(people, key=lambda one: sum(map(len, one.cells.values())))
-        first = by_length[len(people) // 2]
-        again = replace(first, began=first.ended, ended=first.ended + timedelta(minutes=4))
-        exact, near = (replace(again, cells=dict(first.cells)) for _ in range(2))
-        for name in self.words.open:
-            if name in near.cells:
-                near.cells[name] = self._misspell(near.cells[name])
-        return [test, exact, near, empty, self._arrive(profile)]
+        exact.cells, near.cells = first.cells | exact.cells, first.cells | near.cells
+        for name in sorted(near.cells.keys() & self.words.open):
+            near.cells[name] = self._misspell(near.cells[name])
+        return [test, exact, near, empty, partial]
 
     def _deal(self, what: str, deck: Deck) -> list[str]:
         """Return a card for each respondent of the block, shuffled."""
@@ -196,23 +189,26 @@ class Block:
         ended = began + timedelta(seconds=rng.randrange(300, 5_400))
         given, family = rng.choice(words.people["given"]), rng.choice(words.people["family"])
         organisation = f"{rng.choice(words.people['first'])} {rng.choice(words.people['second'])}"
-        domain = organisation.split()[0].lower() + ".example.org"  # RFC 2606: for documentation
-        email = f"{fold(given)[0]}.{fold(family)[0]}@{domain}"
+        email = fold(f"{given}.{family}@example.org")[0]  # RFC 2606: kept for documentation
         invited = rng.random() < INVITED
-        address = f"{rng.choice(DOCUMENTATION_NETWORKS)}.{rng.randrange(1, 255)}"
-        cells = {"Collector ID": COLLECTORS[invited], "IP Address": address}
-        cells["Custom Data 1"] = language
+        cells = {"Start Date": began.strftime(MOMENT), "End Date": ended.strftime(MOMENT)}
+        cells |= {"Collector ID": COLLECTORS[invited], "Custom Data 1": language}
+        cells["IP Address"] = f"{rng.choice(DOCUMENTATION_NETWORKS)}.{rng.randrange(1, 255)}"
         if invited:
             cells |= {"Email Address": email, "First Name": given, "Last Name": family}
         if places:
             country = self.asked.with_role("country")[0].name
             cells[country] = rng.choice(words.places[places][language])
         contact = {"name": f"{given} {family}", "organisation": organisation, "email": email}
-        return Person(language, began, ended, contact, cells)
+        return Person(language, began, contact, cells)
+
+    def _asked(self, name: str) -> list[Person]:
+        needs = relevance(self.asked.question(name))
+        return [one for one in self.people if not needs or one.chosen[needs[0]] == needs[1]]
 
     def _choose(self, name: str, deck: Deck) -> None:
         """Deal a single-choice question."""
-        for person, option in zip(self.people, self._deal(name, deck), strict=True):
+        for person, option in zip(self._asked(name), self._deal(name, deck), strict=True):
             person.chosen[name] = option
             self._mark(person, name, option, name)
 
@@ -224,10 +220,6 @@ class Block:
         elif option != SKIPPED:
             labels = {choice.name: choice.label for choice in self.asked.options(name)}
             person.cells[cell] = label(labels[option], self.asked.export_language)
-
-    def _asked(self, name: str) -> list[Person]:
-        needs = relevance(self.asked.question(name))
-        return [one for one in self.people if not needs or one.chosen[needs[0]] == needs[1]]
 
     def _tick(self, name: str, deck: Deck) -> None:
         """Deal a select-all question: exact counts, and nobody who answers without a tick."""
@@ -250,14 +242,13 @@ class Block:
         for theme, count in self.words.concerns.items():
             for person in self.rng.sample(self.people, count):
                 person.concerns.add(theme)
-        for theme, answers in self.words.concerned_by.items():
+        for name, themes in self.words.concerned_by.items():
             for person in self.people:
-                if any(person.chosen[name] in options for name, options in answers.items()):
-                    person.concerns.add(theme)
+                person.concerns.update(themes.get(person.chosen[name], ()))
 
     def _answer(self, name: str, deck: Deck) -> None:
         """Deal the kinds of answer to an open question and write each."""
-        for person, kind in zip(self.people, self._deal(name, deck), strict=True):
+        for person, kind in zip(self._asked(name), self._deal(name, deck), strict=True):
             if kind == "nothing":
                 person.cells[name] = self.rng.choice(self.words.nothing[person.language])
             elif kind != SKIPPED:
@@ -266,9 +257,10 @@ class Block:
 
     def _raised(self, name: str, concerns: set[str]) -> list[str]:
         """Draw up to three codes of the themes that concern the writer."""
-        near = {c: n for c, n in self.words.codes[name].items() if self.theme_of[c] in concerns}
+        weights = self.words.codes[name]
+        near = [code for code in weights if self.theme_of[code].name in concerns]
         many = self.rng.choice((1, 1, 1, 2, 2, 3))
-        drawn = self.rng.choices(list(near), list(near.values()), k=many) if near else []
+        drawn = self.rng.choices(near, [weights[code] for code in near], k=many) if near else []
         return list(dict.fromkeys(drawn))
 
     def _compose(self, language: str, codes: Sequence[str]) -> str:
@@ -290,12 +282,9 @@ class Block:
 
     def _misspell(self, text: str) -> str:
         """Return the text with two letters of one of its longer words changed about."""
-        words = list(re.finditer(r"[^\W\d_]{7,}", text))
-        if not words:
-            return text
-        word = self.rng.choice(words)
-        at = self.rng.randrange(word.start() + 1, word.end() - 2)
-        return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
+        places = [letter.start() for letter in re.finditer(r"(?<=\w)\w(?=\w{5})", text)]
+        at = self.rng.choice(places or [0])
+        return text[:at] + text[at : at + 2][::-1] + text[at + 2 :]
 
     def _give_contacts(self) -> None:
         """Fill in the contact fields of those who are asked for them."""
@@ -305,15 +294,13 @@ class Block:
 
     def _add_oddities(self) -> None:
         """Put each odd text, with what the writer answers to `{Q6}`, in the place of an answer."""
-        writers = list(self.people)
+        left = list(self.people)
         for name, language, text in self.words.oddities:
             needs = {name, *re.findall(r"{(\w+)}", text)}
-            able = [
-                one for one in writers if one.language == language and needs <= one.cells.keys()
-            ]
+            able = [one for one in left if one.language == language and needs <= one.cells.keys()]
             if able:
                 person = self.rng.choice(able)
-                writers.remove(person)  # nobody writes two
+                left.remove(person)  # nobody writes two
                 person.cells[name] = text.format_map(person.cells)
 
 

@@ -328,15 +328,15 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _inert(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" and cell else cell
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r\n" and cell else cell
 
 
 def read_estimates(path: Path) -> pd.DataFrame:
     """Read a published table of estimates with its declared types."""
     types = {name: dtype for name, (dtype, _) in ESTIMATE_COLUMNS.items()}
     texts = [name for name, dtype in types.items() if dtype == "string"]
-    frame = pd.read_csv(path, dtype=types, keep_default_na=True)
-    return frame.assign(**{name: frame[name].fillna("") for name in texts})
+    numbers = {name: [""] for name in types if name not in texts}  # a group may be called NA
+    return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=numbers)
 
 
 def digest_of(files: Iterable[Path]) -> str:
