@@ -83,7 +83,11 @@ def test_missing_files_are_named(project):
         ("minimum_cel=5", "'minimum_cel', which nothing declares; did you mean 'minimum_cell'"),
         ("seed=many", "seed: Input should be a valid integer, not 'many'"),
         ("group_by=[regoin]", "No grouping is called 'regoin'"),
-        ("minimum_cell=1", "below 3 single people show"),
+        ("minimum_cell=1", "minimum_cell is 1, too low to protect anyone: set 3 or more"),
+        ("min_width=0", "min_width is 0, too low to protect anyone"),
+        ("figures=[Q99]", "figures: 'Q99' is no closed question"),
+        ("group_by=[region, region]", "names a grouping twice"),
+        ("date=2021-99-99", "date: not valid YAML: month must be in 1..12"),
         (
             "consultation=upr-2012",
             "data/upr-2012 is not there: correct 'consultation'",

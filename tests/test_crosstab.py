@@ -10,9 +10,12 @@ from upr_analysis.crosstab import (
     adjust_tests,
     coded_items,
     count_everything,
+    guard_routing,
     respondent_groups,
     tally,
 )
+from upr_analysis.documents import as_model, parse_yaml
+from upr_analysis.questionnaire import Questionnaire
 
 # Five respondents; two regions, c in both, e in none.
 MEMBERS = Groups(
@@ -114,3 +117,31 @@ def test_empty_base_gives_no_share_and_no_crash():
 def test_p_is_adjusted_over_the_tests_that_are_shown():
     estimates = pd.DataFrame({"p": pd.array([0.01, None, 0.04], dtype="Float64")})
     assert adjust_tests(estimates)["p_adjusted"].tolist()[::2] == pytest.approx([0.02, 0.04])
+
+
+ROUTED = """
+title: {en: Routed}
+about: {en: Made for the tests.}
+survey:
+  - {name: G, type: select_one gate, label: {en: Gate}}
+  - {name: F, type: select_one gate, label: {en: Follow-up}, relevant: "${G} = 'yes'"}
+choices:
+  gate: [{name: "yes", label: {en: "Yes"}}, {name: "no", label: {en: "No"}}]
+"""
+
+
+def routed(yes: int, no: int) -> list[Items]:
+    gate = np.array([0] * yes + [1] * no)
+    everyone = np.ones(yes + no, bool)
+    follow = np.where(gate == 0, 0, -1)
+    return [
+        Items("G", ("yes", "no"), True, gate, everyone),
+        Items("F", ("yes", "no"), True, follow, gate == 0),
+    ]
+
+
+def test_base_of_a_follow_up_tells_no_small_gate():
+    questionnaire = as_model(parse_yaml(ROUTED, "routed"), Questionnaire, "routed")
+    assert [one.question for one in guard_routing(routed(3, 40), questionnaire, 5)] == ["G"]
+    kept = guard_routing(routed(20, 40), questionnaire, 5)
+    assert [(one.question, one.crossed) for one in kept] == [("G", False), ("F", True)]

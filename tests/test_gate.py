@@ -32,6 +32,8 @@ def refused(tmp_path, name, text, known=True):
         ("write to ada@example.org", "an e-mail address"),
         ("by ADA LOVELACE", "a respondent's contact"),
         ("<script>1</script>", "script"),
+        ("<svg/onload=x()>", "event handler"),
+        ('<meta http-equiv="refresh" content="0">', "script"),
         ("<p onclick='x()'>", "event handler"),
         ('<a href="javascript:x()">', "script"),
         ('<img alt="x" src="https://example.org/x.png">', "external request"),
@@ -71,11 +73,24 @@ def test_negative_numbers_are_no_formulas(tmp_path):
 
 
 def test_a_withheld_number_that_can_be_read_is_refused(tmp_path):
-    head = '"id","n","value","low","high","p","suppressed"\n'
+    head = '"id","n","value","low","high","p","p_adjusted","suppressed"\n'
     found = refused(
-        tmp_path, "t.csv", head + '"a","","","","","","True"\n"b","3","","","","","True"\n'
+        tmp_path, "t.csv", head + '"a","","","","","","","True"\n"b","","","","","","0.2","True"\n'
     )
     assert found == ["t.csv, row 3: a withheld number that can be read"]
+
+
+def test_an_answer_over_two_lines_of_a_notebook_is_found(tmp_path):
+    first, second = ANSWER[:24], ANSWER[24:]
+    text = f'{{"cells": [{{"source": ["{first}\\n", "{second}"]}}]}}'
+    assert any("words of an open answer" in line for line in refused(tmp_path, "n.ipynb", text))
+
+
+def test_a_contact_that_is_a_word_of_the_questionnaire_blocks_nothing(tmp_path):
+    secrets = Secrets.gather([], ["Geneva", "Grace Hopper"], ["Advocacy in Geneva"], ["/"])
+    (tmp_path / "page.html").write_text(PAGE.format("in Geneva, <b>Grace</b> Hopper"))
+    found = [str(one) for one in inspect(tmp_path, ["page.html"], secrets)]
+    assert found == ["page.html, line: a respondent's contact"]
 
 
 def test_an_escaped_answer_in_a_notebook_is_found(tmp_path):

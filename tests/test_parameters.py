@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 from conftest import ROOT
@@ -69,6 +70,9 @@ def test_set_overrides_the_file_and_knows_its_names(tmp_path):
 
 
 def test_committed_schema_is_the_models():
+    if os.environ.get("UPR_UPDATE_EXPECTED"):
+        text = json.dumps(schema(), indent=2) + "\n"
+        (ROOT / "params" / "schema.json").write_text(text, encoding="utf-8")
     committed = json.loads((ROOT / "params" / "schema.json").read_text(encoding="utf-8"))
     assert committed == schema()
     assert committed["additionalProperties"] is False

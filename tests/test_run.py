@@ -14,6 +14,10 @@ import pytest
 from conftest import ROOT
 
 from upr_analysis.attacker import audit, too_narrow
+from upr_analysis.codebook import read_codebook
+from upr_analysis.crosstab import grouped, protection_rules, question_items
+from upr_analysis.questionnaire import read_questionnaire
+from upr_analysis.recommendations import read_report
 from upr_analysis.workspace import STEPS, read_estimates
 
 EXPECTED = ROOT / "tests" / "expected" / "upr-2021"
@@ -73,6 +77,44 @@ def published(folder: Path) -> dict[str, bytes]:
         for path in public.rglob("*")
         if path.is_file()
     }
+
+
+def test_a_changed_result_in_the_store_is_not_trusted(outputs, first, folder):
+    before = published(folder)
+    run = json.loads((folder / "run.json").read_text())
+    spoiled = outputs / "store" / run["steps"][3]["key"] / "public" / "tables" / "estimates.csv"
+    spoiled.write_text(spoiled.read_text().replace('"67"', '"99"'))
+    again = upr("run", "params/upr-2021.yml", "--outputs", outputs)
+    statuses = [line.split("\t")[1] for line in again.stdout.splitlines()[:5]]
+    assert statuses == ["reused", "reused", "reused", "run", "reused"]
+    assert published(folder) == before
+
+
+def test_another_folder_and_two_runs_at_once_do_not_meet(tmp_path, first):
+    command = [sys.executable, "-m", "upr_analysis", "run", str(ROOT / "params" / "upr-2021.yml")]
+    both = [
+        subprocess.Popen(
+            [*command, "--outputs", str(tmp_path), "--quiet", "--set", f"name={name}"],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for name in ("one", "two")
+    ]  # fmt: skip
+    for process in both:
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        assert Path(out.strip()).is_file()
+    assert not any("kernel" in path.name for path in [*tmp_path.iterdir(), *ROOT.iterdir()])
+
+
+def test_a_folder_that_is_no_run_is_not_replaced(tmp_path, first):
+    notes = tmp_path / "runs" / "by-hand" / "private" / "notes.txt"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("mine")
+    done = upr("run", "params/upr-2021.yml", "--outputs", tmp_path, "--set", "name=by-hand",
+               "--replace")  # fmt: skip
+    assert done.returncode == 2
+    assert "is no run's folder" in done.stderr
+    assert notes.read_text() == "mine"
 
 
 def test_only_the_steps_behind_a_changed_parameter_run_again(outputs, first):
@@ -210,22 +252,20 @@ def test_no_withheld_count_can_be_worked_out(folder):
 
 
 def _rules_of(folder: Path):
-    from upr_analysis.codebook import read_codebook
-    from upr_analysis.crosstab import grouped, protection_rules
-    from upr_analysis.questionnaire import read_questionnaire
-    from upr_analysis.recommendations import read_report
-
-    data = ROOT / "data" / "upr-2021"
-    questionnaire = read_questionnaire(data)
-    private = folder / "private"
-    groups = grouped(
-        pd.read_parquet(private / "respondents.parquet"),
-        pd.read_parquet(private / "memberships.parquet"),
-        questionnaire,
-        ["region", "stakeholder"],
+    data, private = ROOT / "data" / "upr-2021", folder / "private"
+    questionnaire, codebook, report = (
+        read(data) for read in (read_questionnaire, read_codebook, read_report)
     )
+    respondents, memberships = (
+        pd.read_parquet(private / f"{name}.parquet") for name in ("respondents", "memberships")
+    )
+    groups = grouped(respondents, memberships, questionnaire, ["region", "stakeholder"])
+    items = [
+        question_items(respondents, questionnaire, question.name)
+        for question in questionnaire.closed_questions
+    ]
     rules = protection_rules(
-        questionnaire, read_codebook(data), read_report(data), groups,
+        questionnaire, codebook, report, items, groups,
         minimum_cell=5, minimum_base=15, min_width=3, minimum_cross=15, minimum_sensitive=10,
     )  # fmt: skip
     return rules, set(pd.read_parquet(private / "protected.parquet")["id"])

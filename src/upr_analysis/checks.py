@@ -14,7 +14,7 @@ from upr_analysis.parameters import (
 from upr_analysis.pipeline import notebooks
 from upr_analysis.places import all_places, groups_of
 from upr_analysis.problems import InputError, did_you_mean
-from upr_analysis.questionnaire import Questionnaire, read_questionnaire
+from upr_analysis.questionnaire import MOST_OPTIONS, Questionnaire, read_questionnaire
 from upr_analysis.recommendations import Report, read_report
 from upr_analysis.responses import type_responses
 from upr_analysis.workspace import place_corrections
@@ -55,6 +55,9 @@ def check(path: Path, assignments: tuple[str, ...], root: Path) -> Checked:
         problems += _place_group_problems(questionnaire)
     if codebook is not None:
         problems += _report_problems(report, codebook)
+        problems += _size_problems(report, codebook)
+        if questionnaire is not None:
+            problems += _published_problems(report, questionnaire, codebook)
     rows = 0
     if questionnaire is not None:
         export = _tried(problems, _read, parameters, root, questionnaire)
@@ -88,12 +91,32 @@ def _parameter_problems(parameters: Parameters, questionnaire: Questionnaire) ->
             questionnaire.grouping(name)
         except InputError as error:
             problems.append(f"group_by: {error}")
-    if questionnaire.source != "public_record" and parameters.minimum_cell < 3:
-        problems.append(
-            f"minimum_cell is {parameters.minimum_cell}, but below 3 single people show: set 3 or "
-            "more (fewer only where the questionnaire's source is public_record)."
-        )
+    closed = [question.name for question in questionnaire.closed_questions]
+    problems += [
+        f"figures: {name!r} is no closed question{did_you_mean(name, closed)}"
+        for name in parameters.figures
+        if name not in closed
+    ]
+    if questionnaire.source == "survey":
+        problems += [
+            f"{name} is {getattr(parameters, name)}, too low to protect anyone: set {least} or more"
+            " (less only where the questionnaire's source is public_record)."
+            for name, least in _floors(parameters).items()
+            if getattr(parameters, name) < least
+        ]
     return problems
+
+
+def _floors(parameters: Parameters) -> dict[str, int]:
+    """Return the least that each limit may be where people answered."""
+    cell = max(3, parameters.minimum_cell)
+    return {
+        "minimum_cell": 3,
+        "minimum_base": cell,
+        "minimum_cross": cell,
+        "minimum_sensitive": cell,
+        "min_width": 2,
+    }
 
 
 def _place_group_problems(questionnaire: Questionnaire) -> list[str]:
@@ -133,6 +156,49 @@ def _report_problems(report: Report | None, codebook: Codebook) -> list[str]:
         for one in report.recommendations
         if one.theme not in themes
     ]
+
+
+def _size_problems(report: Report | None, codebook: Codebook) -> list[str]:
+    """Return what has more items than a bit mask holds."""
+    sizes = {
+        "codebook.yml: codes": len(codebook.codes),
+        "codebook.yml: themes": len(codebook.themes),
+        "report.yml: recommendations": len(report.recommendations) if report else 0,
+    }
+    return [
+        f"{what} are {size}, and at most {MOST_OPTIONS} can be counted: merge some."
+        for what, size in sizes.items()
+        if size > MOST_OPTIONS
+    ]
+
+
+def _published_problems(
+    report: Report | None, questionnaire: Questionnaire, codebook: Codebook
+) -> list[str]:
+    """Return published figures whose estimates do not exist, or cannot be added up."""
+    items = {
+        question.name: {choice.name for choice in questionnaire.options(question)}
+        for question in questionnaire.closed_questions
+    }
+    items |= {"themes": {theme.name for theme in codebook.themes}}
+    items |= {"codes": set(codebook.theme_of)}
+    exclusive = {one.name for one in questionnaire.closed_questions if one.kind == "select_one"}
+    problems = []
+    for published in report.published if report else ():
+        questions = {name.partition(".")[0] for name in published.estimates}
+        known = {f"{question}.{item}" for question in questions for item in items.get(question, ())}
+        problems += [
+            f"report.yml: {published.name} names the estimate {name!r}, which there is not"
+            f"{did_you_mean(name, known)}"
+            for name in published.estimates
+            if name not in known
+        ]
+        if len(published.estimates) > 1 and not (len(questions) == 1 and questions <= exclusive):
+            problems.append(
+                f"report.yml: {published.name} adds up estimates that are not options of one "
+                "single-choice question: people would count twice."
+            )
+    return problems
 
 
 def _imported_code_problems(questionnaire: Questionnaire, codebook: Codebook) -> list[str]:

@@ -145,10 +145,6 @@ def main() -> None:
     except InputError as error:
         typer.echo("\n".join(error.problems), err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("Interrupted; what was done is kept, and the next start goes on from it.",
-                   err=True)  # fmt: skip
-        sys.exit(130)
     except Exception as error:
         from upr_analysis.pipeline import StepFailed
 

@@ -5,7 +5,7 @@ number of respondents. Percentages are of respondents; a respondent counts once 
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 from upr_analysis.codebook import Codebook
 from upr_analysis.estimates import NOT_STATED, estimate_id, estimates_frame
 from upr_analysis.inference import Association, association, benjamini_hochberg, wilson_interval
-from upr_analysis.questionnaire import Questionnaire
+from upr_analysis.questionnaire import Questionnaire, relevance
 from upr_analysis.recommendations import Report
 from upr_analysis.suppression import Rules
 
@@ -203,6 +203,34 @@ def share_rows(items: Items, groups: Groups | None, source: str) -> Iterator[dic
             }
 
 
+def guard_routing(
+    items: Iterable[Items], questionnaire: Questionnaire, smallest: int
+) -> list[Items]:
+    """Return what may be counted where the base of one question tells a count of another.
+
+    Who was asked a question is who chose an option of its gate. A question whose gate option, or
+    the rest of its gate, is under `smallest` is left out whole; and a gate is not crossed, since by
+    group too it would follow from the bases.
+    """
+    found = {one.question: one for one in items}
+    gates = set[str]()
+    for question in questionnaire.closed_questions:
+        needs = relevance(question)
+        if needs is None or needs[0] not in found or question.name not in found:
+            continue
+        chosen, base = _chose(found[needs[0]], needs[1])
+        if min(chosen, base - chosen) < smallest:
+            del found[question.name]
+        else:
+            gates.add(needs[0])
+    return [replace(one, crossed=one.crossed and name not in gates) for name, one in found.items()]
+
+
+def _chose(items: Items, option: str) -> tuple[int, int]:
+    counts, bases = tally(items)
+    return int(counts[0, items.names.index(option)]), int(bases[0])
+
+
 def association_rows(
     items: Items, groups: Groups, source: str, seed: int, resamples: int
 ) -> Iterator[dict[str, object]]:
@@ -259,11 +287,12 @@ def protection_rules(
     questionnaire: Questionnaire,
     codebook: Codebook,
     report: Report | None,
+    items: Iterable[Items],
     groups: Iterable[Groups],
     **limits: int,
 ) -> Rules:
     """Return the rules of suppression for a consultation: structure from it, limits as given."""
-    groups = list(groups)
+    groups, counted = list(groups), {one.question: one for one in items}
     sensitive = {
         (question.name, "") for question in questionnaire.survey if question.role == "sensitive"
     }
@@ -286,13 +315,28 @@ def protection_rules(
         ),
         overlapping=frozenset(grouping.name for grouping in groups if grouping.overlapping),
         sensitive=frozenset(sensitive),
-        subtotals=frozenset(_subtotals(questionnaire, groups, limits["minimum_cell"])),
+        subtotals=frozenset(
+            [
+                *_subtotals(questionnaire, groups, limits["minimum_cell"]),
+                *_gate_totals(questionnaire, counted),
+            ]
+        ),
         unions=tuple(
             (estimate_id(question, item), tuple(estimate_id(CODES, code) for code in codes))
             for question, codes_of in unions_of_codes(codebook, report).items()
             for item, codes in codes_of.items()
         ),
     )
+
+
+def _gate_totals(
+    questionnaire: Questionnaire, items: Mapping[str, Items]
+) -> Iterator[tuple[str, tuple[str, ...], int]]:
+    """Yield how many chose the option that led to a question which is shown: its base tells."""
+    for question in questionnaire.closed_questions:
+        needs = relevance(question)
+        if needs is not None and {question.name, needs[0]} <= items.keys():
+            yield needs[0], (needs[1],), _chose(items[needs[0]], needs[1])[0]
 
 
 def _subtotals(

@@ -49,6 +49,8 @@ def parse_yaml(text: str, where: str) -> Any:
         raise InputError(f"{where}{line}: not valid YAML: {error.problem}.") from error
     except YAMLError as error:
         raise InputError(f"{where}: not valid YAML.") from error
+    except ValueError as error:  # a day that no calendar has
+        raise InputError(f"{where}: not valid YAML: {error}.") from error
 
 
 def read_model(path: Path, model: type[Model]) -> Model:

@@ -21,15 +21,19 @@ WORD: Final = re.compile(r"\w+")
 TAG: Final = re.compile(r"<[^>]*>")
 DATA_URI: Final = re.compile(r"data:([\w/+.-]+);base64,([A-Za-z0-9+/=]+)")
 ACTIVE: Final = {
-    "script": re.compile(r"<script|javascript:|<iframe|<object|<embed|<form", re.IGNORECASE),
-    "event handler": re.compile(r"<[^>]*\son\w+\s*=", re.IGNORECASE),
+    "script": re.compile(
+        r"<script|javascript:|<iframe|<object|<embed|<form|<base\b|http-equiv\s*=\s*.refresh",
+        re.IGNORECASE,
+    ),
+    "event handler": re.compile(r"<[^>]*[\s/]on\w+\s*=", re.IGNORECASE),
     "external request": re.compile(
-        r"""(?:<(?:img|link|source|video|audio|image)\b[^>]*?(?:src|href)\s*=\s*["']?(?:https?:)?//)"""
+        r"""(?:<(?:img|link|source|video|audio|image)\b[^>]*?(?:src|srcset|href)\s*=\s*["']?(?:https?:)?//)"""
         r"""|@import|url\(\s*["']?(?:https?:)?//""",
         re.IGNORECASE,
     ),
 }
 PICTURE_WITHOUT_ALT: Final = re.compile(r"<img(?![^>]*\balt=\"[^\"]+\")[^>]*>", re.IGNORECASE)
+NUMBERS: Final = ["n", "value", "low", "high", "p", "p_adjusted"]
 TEXT_SUFFIXES: Final = (".html", ".csv", ".json", ".ipynb", ".svg", ".md", ".txt", ".yml")
 
 
@@ -66,10 +70,15 @@ class Secrets:
         paths: Iterable[str],
     ) -> "Secrets":
         """Collect the secrets of a run; `own_texts` are the project's own words, free to show."""
+        own_texts = list(own_texts)
         own = {run for text in own_texts for run in runs_of_words(text)}
         runs = {run for text in answers for run in runs_of_words(text)} - own
-        strings = {text.casefold() for text in contacts if len(text) >= 6}
-        return cls(frozenset(runs), frozenset(strings), tuple(path for path in paths if path))
+        words = " ".join(" ".join(WORD.findall(text.casefold())) for text in own_texts)
+        strings = {" ".join(WORD.findall(text.casefold())) for text in contacts}
+        # a contact that is a word of the questionnaire ("Geneva") identifies nobody
+        strings = {text for text in strings if len(text) >= 6 and f" {text} " not in f" {words} "}
+        deep = tuple(path for path in paths if len(Path(path).parts) > 2)
+        return cls(frozenset(runs), frozenset(strings), deep)
 
 
 def runs_of_words(text: str) -> Iterator[str]:
@@ -102,7 +111,8 @@ def _inspect_paths(file: str, content: bytes, secrets: Secrets) -> list[Refusal]
     return [
         Refusal(file, "the file", "holds a path of this machine")
         for path in secrets.paths
-        if path.encode() in content
+        # as it is, and as JSON writes a path of Windows
+        if path.encode() in content or path.replace("\\", "\\\\").encode() in content
     ]
 
 
@@ -129,8 +139,9 @@ def _inspect_text(file: str, text: str, secrets: Secrets) -> list[Refusal]:
             if any(run in secrets.runs for run in runs_of_words(words)):
                 refusals.append(Refusal(file, place, "words of an open answer"))
                 break
-        folded = html.unescape(source).casefold()
-        if any(contact in folded for contact in secrets.contacts):
+        folded = f" {' '.join(WORD.findall(html.unescape(TAG.sub(' ', source)).casefold()))} "
+        raw = f" {' '.join(WORD.findall(html.unescape(source).casefold()))} "
+        if any(f" {contact} " in folded or f" {contact} " in raw for contact in secrets.contacts):
             refusals.append(Refusal(file, place, "a respondent's contact"))
     return refusals
 
@@ -142,7 +153,22 @@ def _layers(file: str, text: str) -> Iterator[tuple[str, str]]:
         if found[1] == "image/svg+xml":
             yield f"picture {number}, line", base64.b64decode(found[2]).decode("utf-8")
     if file.endswith((".ipynb", ".json")):
-        yield "line (unescaped)", json.dumps(json.loads(text), ensure_ascii=False, indent=1)
+        yield "text, line", "\n".join(_strings(json.loads(text)))
+
+
+def _strings(content: object) -> Iterator[str]:
+    """Yield every string of a JSON document, lists of lines joined as notebooks mean them."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, list):
+        if all(isinstance(one, str) for one in content):
+            yield "".join(content)
+        for one in content:
+            yield from _strings(one)
+    elif isinstance(content, dict):
+        yield from content
+        for one in content.values():
+            yield from _strings(one)
 
 
 def _at(place: str, source: str, found: re.Match[str]) -> str:
@@ -155,11 +181,11 @@ def _inspect_csv(file: str, path: Path) -> list[Refusal]:
         Refusal(file, f"row {row + 2}, column {column}", "a cell that a spreadsheet would run")
         for column in frame
         for row, cell in enumerate(frame[column])
-        if cell[:1] in ("=", "+", "@") or (cell[:1] == "-" and not _is_number(cell))
+        if cell[:1] in ("=", "+", "@", "\t", "\r") or (cell[:1] == "-" and not _is_number(cell))
     ]
-    if {"suppressed", "n", "value"} <= set(frame.columns):
+    if {"suppressed", *NUMBERS} <= set(frame.columns):
         hidden = frame["suppressed"] == "True"
-        shown = (frame[["n", "value", "low", "high", "p"]] != "").any(axis=1)
+        shown = (frame[NUMBERS] != "").any(axis=1)
         refusals += [
             Refusal(file, f"row {int(row) + 2}", "a withheld number that can be read")
             for row in frame.index[hidden & shown]

@@ -32,11 +32,6 @@ class Labels:
             return self.say(f"coding.{name}")
         return label(self.questionnaire.question(name).label, self.language)
 
-    def numbered(self, name: str) -> str:
-        """Return a question's label after its number (Q13), where its name is one."""
-        number_of = re.match(r"Q\d+", name)
-        return f"{number_of[0]}. {self.question(name)}" if number_of else self.question(name)
-
     def item(self, question: str, item: str) -> str:
         """Return the label of an option, theme or code."""
         if question in ("themes", "codes") and self.codebook:

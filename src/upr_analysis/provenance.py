@@ -12,6 +12,7 @@ from rocrate.rocrate import ROCrate
 
 from upr_analysis import __version__
 from upr_analysis.parameters import Parameters, meaning
+from upr_analysis.workspace import shown
 
 SCIENCE: Final = (
     "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "pillow", "seaborn", "rapidfuzz", "babel",
@@ -68,11 +69,11 @@ def crate_metadata(
             {
                 "@type": "PropertyValue",
                 "name": name,
-                "value": json.dumps(value) if isinstance(value, list) else str(value),
+                "value": shown(getattr(parameters, name)),
                 "description": meaning(name),
             },
         )
-        for name, value in parameters.model_dump(mode="json").items()
+        for name in type(parameters).model_fields
         if name != "reason"
     ]
     tools = [

@@ -1,5 +1,6 @@
 """From a run's steps to the folder that may be published: pages, tables, figures, crate, gate."""
 
+import ast
 import json
 import shutil
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from upr_analysis.overview import make_index
 from upr_analysis.privacy import contact_strings
 from upr_analysis.provenance import crate_metadata, versions
 from upr_analysis.words import say
-from upr_analysis.workspace import BY_HAND, STEPS, Step
+from upr_analysis.workspace import BY_HAND, STEPS, Step, shown
 
 PAGE_TITLES: Final = {
     "01_ingest": "step.ingest",
@@ -107,12 +108,19 @@ def _pages(steps: Mapping[str, Path]) -> dict[str, Any]:
             cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
             cell.id = f"cell-{number}"
             if "injected-parameters" in tags:
-                cell.source = "\n".join(
-                    f'work = "{BY_HAND}"' if line.startswith("work = ") else line
-                    for line in cell.source.splitlines()
-                )
+                cell.source = "\n".join(map(_as_published, cell.source.splitlines()))
         pages[step] = notebook
     return pages
+
+
+def _as_published(line: str) -> str:
+    """Return an injected parameter without what names this machine."""
+    name, _, value = line.partition(" = ")
+    if name == "work":
+        return f'work = "{BY_HAND}"'
+    if name == "export":
+        return f"export = {json.dumps(shown(ast.literal_eval(value)))}"
+    return line
 
 
 def _write_notebooks(pages: Mapping[str, Any], folder: Path) -> None:
@@ -175,7 +183,9 @@ def _expected(steps: Mapping[str, Path]) -> set[str]:
 def _secrets(last: Step) -> Secrets:
     """Collect what the gate looks for; the words of a public record are no secret."""
     public_record = last.questionnaire.source == "public_record"
-    answers = [] if public_record else last.read("typed_open_responses")["text"].tolist()
+    answers: list[str] = []
+    if not public_record:
+        answers = [*last.read("typed_open_responses")["text"], *last.read("free_texts")["text"]]
     export = read_export(last.export_files, last.questionnaire)
     contacts = [
         export.answers[question.name]

@@ -83,7 +83,8 @@ class Question(Strict):
     @property
     def is_substantive(self) -> bool:
         """Whether it was asked of respondents and may be shown: not a tool's column."""
-        return self.role in (None, "sensitive", "stakeholder_type", "country")
+        asked = (None, "sensitive", "stakeholder_type", "country")
+        return self.role in asked and self.kind != "datetime"
 
     @model_validator(mode="after")
     def _type_is_known(self) -> "Question":

@@ -41,6 +41,7 @@ DOCUMENTATION_NETWORKS: Final = ("192.0.2", "198.51.100", "203.0.113")  # RFC 57
 COLLECTORS: Final = {True: "405512391", False: "405512387"}  # invited by e-mail, by a web link
 INVITED: Final = 0.12  # share of those invited by e-mail, whom the tool knows by name
 FIRST_ID: Final = 12_714_000_000
+ANSWERED_BY_PARTIAL: Final = 3  # questions before it stops
 FAULTS: Final = ("test entry", "exact duplicate", "near duplicate", "empty", "partial")
 
 
@@ -166,7 +167,11 @@ class Block:
         """Return a row of each of FAULTS; the duplicates are of who answered most."""
         first = max(people, key=lambda one: len(one.cells))
         test, exact, near, empty = (self._arrive(first.language) for _ in range(4))
-        partial = self._arrive(next(iter(self.words.profiles)))  # countries alone
+        partial = self._arrive(people[0].language)
+        begun = [one.name for one in self.asked.survey if one.is_substantive][:ANSWERED_BY_PARTIAL]
+        partial.cells |= {
+            cell: text for cell, text in people[0].cells.items() if cell.partition(".")[0] in begun
+        }
         test.cells |= {name: self.rng.choice(self.words.test_words) for name in self.words.open}
         exact.cells, near.cells = first.cells | exact.cells, first.cells | near.cells
         for name in sorted(near.cells.keys() & self.words.open):

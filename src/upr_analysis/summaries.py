@@ -6,30 +6,26 @@ import pandas as pd
 
 from upr_analysis.codebook import Codebook
 from upr_analysis.documents import label
-from upr_analysis.exhibits import WITHHELD, Table
+from upr_analysis.exhibits import Table
 from upr_analysis.labels import Labels
 from upr_analysis.questionnaire import Questionnaire
 from upr_analysis.tables import captioned
 
 
-def state_table(states: pd.DataFrame, labels: Labels) -> Table:
-    """Return how many answered, skipped and were not asked each question.
+def state_table(states: pd.DataFrame, unasked: int, labels: Labels) -> Table:
+    """Return how many answers were given, skipped and not asked for, of all questions together.
 
-    Who wrote anything at all about a sensitive question is not shown.
+    Not by question: how few were led to one would tell how few chose the option that leads there.
     """
-    survey = {question.name: question for question in labels.questionnaire.survey}
-    kept_back = [
-        survey[name].is_open and survey[name].role == "sensitive" for name in states["question"]
+    rows = [
+        (labels.say(f"state.{state}"), int(states[state].sum()))
+        for state in ("answered", "skipped", "not_asked")
     ]
-    columns: dict[str, list[object]] = {
-        labels.say("column.question"): [labels.numbered(name) for name in states["question"]]
-    }
-    for state in ("answered", "skipped", "not_asked"):
-        columns[labels.say(f"state.{state}")] = [
-            WITHHELD if hidden else int(count)
-            for hidden, count in zip(kept_back, states[state], strict=True)
-        ]
-    return captioned(pd.DataFrame(columns), labels.say("state.caption"), labels, "states")
+    rows.append((labels.say("state.unasked"), unasked))
+    heads = [labels.say("state.what"), labels.say("accounting.responses")]
+    return captioned(
+        pd.DataFrame(rows, columns=heads), labels.say("state.caption"), labels, "states"
+    )
 
 
 def redaction_table(redactions: Mapping[str, int], labels: Labels) -> Table:

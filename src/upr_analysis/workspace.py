@@ -21,7 +21,8 @@ from upr_analysis.estimates import COLUMNS as ESTIMATE_COLUMNS
 from upr_analysis.exhibits import Banner, Table
 from upr_analysis.labels import Labels
 from upr_analysis.parameters import Parameters, export_files, meaning, project_root
-from upr_analysis.problems import InputError
+from upr_analysis.places import all_places
+from upr_analysis.problems import InputError, did_you_mean
 from upr_analysis.questionnaire import Questionnaire, read_questionnaire
 from upr_analysis.recommendations import Report, read_report
 from upr_analysis.words import say
@@ -314,7 +315,19 @@ def is_invented(digest: str, consultation: Path) -> bool:
 def place_corrections(consultation: Path) -> dict[str, list[str]]:
     """Read `places.yml`, a researcher's decisions on places not understood; {} without one."""
     path = consultation / "places.yml"
-    return dict(read_yaml(path) or {}) if path.exists() else {}
+    content = (read_yaml(path) or {}) if path.exists() else {}
+    known = {place.code for place in all_places()}
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no mapping of what was written to places.")
+    wrong = [
+        f"{path}: {written!r} is given {codes!r}: give a list of codes of places, as [KEN, UGA]"
+        f"{did_you_mean(str(codes), known)}"
+        for written, codes in content.items()
+        if not isinstance(codes, list) or not known.issuperset(map(str, codes))
+    ]
+    if wrong:
+        raise InputError(wrong)
+    return content
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
@@ -354,7 +367,9 @@ def file_digest(path: Path) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a parameter's value as a reader sees it."""
+    """Return a parameter's value as a reader sees it, a path of this machine by its name only."""
+    if isinstance(value, str) and Path(value).is_absolute():
+        return Path(value).name
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     return (
