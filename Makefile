@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PARAMS ?= params/upr-2021.yml
 NOTEBOOK ?= notebooks
+LAB_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -17,7 +18,7 @@ test: $(VENV)/test ## style, types, tests
 	$(BIN)/pytest -n 2
 
 lab: $(VENV)/lab ## JupyterLab on the notebooks
-	$(BIN)/jupyter lab $(NOTEBOOK)
+	$(BIN)/jupyter lab $(LAB_FLAGS) $(NOTEBOOK)
 
 bench: $(VENV)/test ## measure, side by side
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done

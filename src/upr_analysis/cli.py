@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -82,9 +82,15 @@ def run(
 
     root = _root(params, project_root)
     checked = check(params, tuple(assignments or ()), root)
-    with Terminal(quiet) as progress:
-        finished = run_steps(checked.parameters, root, outputs or root / "outputs", progress,
-                             replace)  # fmt: skip
+    target = (outputs or root / "outputs").expanduser().resolve()
+    try:
+        with Terminal(quiet) as progress:
+            finished = run_steps(checked.parameters, root, target, progress, replace)
+    except KeyboardInterrupt:
+        _fail("Stopped. Steps that are done are kept, and reused at the next start.", 130)
+    if not quiet:
+        for note in finished.notes:
+            typer.echo(note, err=True)
     if finished.refusals:
         lines = "\n".join(finished.refusals[:20])
         more = len(finished.refusals) - 20
@@ -131,7 +137,7 @@ def _root(params: Path, find: Callable[[Path], Path]) -> Path:
         return find(Path.cwd())
 
 
-def _fail(message: str, status: int) -> Any:
+def _fail(message: str, status: int) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(status)
 

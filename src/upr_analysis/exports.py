@@ -64,7 +64,7 @@ def read_export(files: Sequence[Path], questionnaire: Questionnaire) -> Export:
     for path in files:
         content = path.read_bytes()
         digest.update(content)
-        table = _table(path, content, questionnaire.encoding)
+        table = _table(path, content, questionnaire)
         if len(table) <= header_rows:
             what = "is empty" if table.empty else "holds a header and no answers"
             raise InputError(f"{path.name} {what}: export the responses again.")
@@ -85,12 +85,12 @@ def read_export(files: Sequence[Path], questionnaire: Questionnaire) -> Export:
     return replace(export, places=tuple(places))
 
 
-def _table(path: Path, content: bytes, encoding: str) -> pd.DataFrame:
+def _table(path: Path, content: bytes, questionnaire: Questionnaire) -> pd.DataFrame:
     """Read every cell as text, indexed by row; ragged rows and undecodable bytes are errors."""
     if not content.strip():
         return pd.DataFrame()
     marked = [name for mark, name in BYTE_ORDER_MARKS.items() if content.startswith(mark)]
-    encoding = marked[0] if marked else encoding
+    encoding = marked[0] if marked else questionnaire.encoding
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -106,7 +106,9 @@ def _table(path: Path, content: bytes, encoding: str) -> pd.DataFrame:
         raise InputError(f"{path.name} holds NUL bytes: is it a csv file?")
     # Not pandas' reader, which fills a row that was cut off with blanks and says nothing.
     try:
-        read = enumerate(csv.reader(io.StringIO(text, newline="")), 1)
+        read = enumerate(
+            csv.reader(io.StringIO(text, newline=""), delimiter=questionnaire.delimiter), 1
+        )
         numbered = {number: row for number, row in read if row}
     except csv.Error as error:
         raise InputError(f"{path.name} is not a csv table ({error}): export it again.") from error
@@ -140,7 +142,7 @@ def _bind_csv(
     digest: str,
 ) -> Export:
     names = [header[0] for header in headers]
-    answers, bound, problems = {}, set[int](), []
+    answers, bound, missing, problems = {}, set[int](), [], []
     for question in questionnaire.survey:
         header = _headers_of(questionnaire, question)[0]
         places = [place for place, name in enumerate(names) if name == header]
@@ -156,13 +158,12 @@ def _bind_csv(
                     "'occurrence'."
                 )
         elif not question.optional_column:
-            problems.append(_missing(file, question, header, names))
+            missing.append(_missing(file, question, header, names))
         bound |= set(places)
     problems += _unknown(
         file, [(n, names[n]) for n in range(len(names)) if n not in bound], questionnaire
     )
-    if problems:
-        raise InputError(problems)
+    _raise(file, missing, problems, questionnaire)
     return Export(len(body), answers=answers, digest=digest)
 
 
@@ -188,7 +189,7 @@ def _bind_surveymonkey(
             blocks.append((top, []))
         blocks[-1][1].append((place, below))
     export = Export(len(body), digest=digest)
-    bound, problems = set[int](), []
+    bound, missing, problems = set[int](), list[str](), list[str]()
     for question in questionnaire.survey:
         wanted, _, part = _headers_of(questionnaire, question)[0].partition(" > ")
         found = [columns for top, columns in blocks if top == wanted]
@@ -198,17 +199,16 @@ def _bind_surveymonkey(
             bound |= {place for place, _ in block}
             problems += _bind_block(file, question, block, body, questionnaire, export)
         elif not question.optional_column:
-            problems.append(_missing(file, question, wanted, [top for top, _ in blocks]))
+            missing.append(_missing(file, question, wanted, [top for top, _ in blocks]))
     tools = {*SURVEYMONKEY_IGNORED, *SURVEYMONKEY_PERSONAL}
     left = [
-        (place, f"{top} > {below}" if top and below else top or below)
+        (place, top)
         for top, columns in blocks
         for place, below in columns
         if place not in bound and top not in tools and top not in questionnaire.ignored
     ]
     problems += _unknown(file, left, questionnaire)
-    if problems:
-        raise InputError(problems)
+    _raise(file, missing, problems, questionnaire)
     personal = [
         body.iloc[:, columns[0][0]] for top, columns in blocks if top in (SURVEYMONKEY_PERSONAL)
     ]
@@ -257,6 +257,19 @@ def _bind_block(
     elif question.name not in export.answers and not problems:
         problems.append(f"{file} has no 'Response' column under the question {question.name}.")
     return problems
+
+
+def _raise(file: str, missing: list[str], others: list[str], questionnaire: Questionnaire) -> None:
+    """Raise what does not fit, if anything; in one line where the header is no header at all."""
+    if len(missing) > len(questionnaire.survey) / 2:
+        # the first row may then be somebody's answers: no word of it is shown
+        raise InputError(
+            f"{file}: {len(missing)} of {len(questionnaire.survey)} declared columns are missing. "
+            f"Is it the right file, with its header, separated by {questionnaire.delimiter!r} "
+            "('delimiter' in questionnaire.yml)?"
+        )
+    if missing or others:
+        raise InputError([*missing, *others])
 
 
 def _missing(file: str, question: Question, header: str, names: list[str]) -> str:

@@ -20,6 +20,7 @@ from upr_analysis.problems import InputError, did_you_mean
 
 RUN_NAME = r"^[a-z0-9]+(-+[a-z0-9]+)*$"
 WORK: Final = "work"  # the one name in a parameter cell that is the runner's, not the user's
+REQUIRED: Final = ("consultation", "date")  # what a params file must say itself
 RUN_ONLY: Final = ("name", "date", "reason")  # set the run, not a step
 
 
@@ -95,9 +96,10 @@ class Parameters(Strict):
 
 
 def read_parameters(path: Path, assignments: tuple[str, ...] = ()) -> Parameters:
-    """Read a params file and apply `name=value` assignments (values are YAML 1.2).
+    """Read a params file and apply `name=value` assignments (values are YAML 1.2; text as it is).
 
-    The run's name defaults to the file's stem. InputError holds every problem.
+    The run's name defaults to the file's stem; consultation and date have to be there. InputError
+    holds every problem.
     """
     content = read_yaml(path)
     if content is None:
@@ -105,6 +107,9 @@ def read_parameters(path: Path, assignments: tuple[str, ...] = ()) -> Parameters
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no mapping of parameters to values.")
     content = {"name": path.stem, **content, **_assigned(assignments)}
+    missing = [name for name in REQUIRED if name not in content]
+    if missing:
+        raise InputError([f"{path} lacks {name!r} ({meaning(name)}): add it." for name in missing])
     return as_model(content, Parameters, str(path))
 
 
@@ -119,7 +124,8 @@ def _assigned(assignments: tuple[str, ...]) -> dict[str, Any]:
             raise InputError(
                 f"--set names {name!r}, which nothing declares{did_you_mean(name, known)}"
             )
-        values[name] = parse_yaml(value, f"--set {name}")
+        is_text = isinstance(Parameters.model_fields[name].default, str)
+        values[name] = value if is_text else parse_yaml(value, f"--set {name}")
     return values
 
 
@@ -143,7 +149,7 @@ def project_root(start: Path) -> Path:
         if (folder / "data").is_dir() and (folder / "notebooks").is_dir():
             return folder
     raise InputError(
-        f"No project is above {start.name!r}: go to the folder that holds data/ and notebooks/."
+        f"No project is in or above {start}: go to the folder that holds data/ and notebooks/."
     )
 
 
@@ -160,7 +166,10 @@ def export_files(parameters: Parameters, root: Path) -> tuple[Path, ...]:
     path = pattern if pattern.is_absolute() else root / pattern
     files = sorted(path.parent.glob(path.name)) if "*" in path.name else [path]
     if not files or not files[0].is_file():
-        raise InputError(f"export: {written} is not there: check the path and its spelling.")
+        shared = f" (UPR_SHARED is {shared!r})" if "UPR_SHARED" in written else ""
+        raise InputError(
+            f"export: {written} is not there: check the path and its spelling{shared}."
+        )
     return tuple(files)
 
 

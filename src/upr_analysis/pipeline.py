@@ -79,6 +79,7 @@ class Run:
     folder: Path
     steps: tuple[Done, ...]
     refusals: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what a researcher should look at
 
     @property
     def index(self) -> Path:
@@ -105,9 +106,7 @@ def run(
     """
     folder = outputs / "runs" / parameters.name
     started = time.time()
-    for private in (outputs / "store", outputs / "staging"):
-        private.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    _prepare(outputs, root)
     with _only_one(outputs / "staging" / f"{parameters.name}.lock", parameters.name):
         _refuse_taken_name(folder, parameters, replace)
         done: list[Done] = []
@@ -125,7 +124,42 @@ def run(
             refusals = refused.reasons
         _write_run_json(staged, parameters, root, done, started)
         _put_in_place(staged, folder)
-    return Run(folder, tuple(done), refusals)
+        notes = _notes(last, folder)
+        shutil.rmtree(last.work, ignore_errors=True)
+    return Run(folder, tuple(done), refusals, notes)
+
+
+def _notes(last: Step, folder: Path) -> tuple[str, ...]:
+    """Return what a researcher should look at: nothing of an answer, only how many and where."""
+    unknown = last.read("unknown_places")
+    others = last.read("free_texts")["question"].str.endswith("_other").sum()
+    notes = []
+    if len(unknown):
+        notes.append(
+            f"{int(unknown['respondents'].sum())} answers name places that were not understood: "
+            f"see {folder / 'private' / 'unknown_places.csv'} and decide in places.yml."
+        )
+    if others:
+        notes.append(
+            f"{int(others)} answers in own words are counted as 'other': see free_texts in "
+            f"{folder / 'private'}, and declare spellings under 'also' where they are options."
+        )
+    return tuple(notes)
+
+
+def _prepare(outputs: Path, root: Path) -> None:
+    """Make the folders of an outputs folder, and have git ignore it; InputError if none can be."""
+    if outputs == root:
+        raise InputError("--outputs is the project itself: name a folder of its own.")
+    try:
+        for private in (outputs / "store", outputs / "staging"):
+            private.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (outputs / "runs").mkdir(exist_ok=True)
+        (outputs / ".gitignore").write_text("*\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"--outputs {outputs} cannot be written ({error.strerror}): name another folder."
+        ) from error
 
 
 def _finished(parameters: Parameters, root: Path, outputs: Path, done: list[Done]) -> Step:
@@ -232,7 +266,7 @@ def _execute(
     from papermill.execute import execute_notebook
 
     executed = work / step / "private" / f"{step}.ipynb"
-    total = len(_cells(notebook))
+    total = len(_cells(notebook)) + 1  # papermill adds the cell of the parameters
 
     def begins(cell: Any, cell_index: int) -> None:
         progress.cell(step, cell_index + 1, total)

@@ -40,7 +40,7 @@ def from_validation(where: str, error: ValidationError, known: Iterable[str] = (
             lines.append(f"{where} lacks {place!r}: add it.")
         elif item["type"] == "value_error":
             at = f"{place}: " if place else ""
-            lines.append(f"{where}: {at}{item['ctx']['error']}")
+            lines += [f"{where}: {at}{line}" for line in str(item["ctx"]["error"]).splitlines()]
         else:
             shown = repr(item["input"])
             shown = shown if len(shown) <= 60 else shown[:57] + "..."

@@ -44,6 +44,7 @@ def publish_run(last: Step, steps: Mapping[str, Path], staged: Path) -> None:
     """
     staged.mkdir(parents=True)
     private = _gather(steps, staged / "private", "private")
+    last.read("unknown_places").to_csv(private / "unknown_places.csv", index=False)
     _set_modes(private, folders=0o700, files=0o600)
     public = staged / "public"
     _gather(steps, public, "public")

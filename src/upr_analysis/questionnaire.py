@@ -133,6 +133,7 @@ class Questionnaire(Strict):
     unit: Label = {"en": "respondents", "fr": "répondants", "es": "encuestados"}
     format: Literal["csv", "surveymonkey"] = "csv"
     encoding: str = "utf-8"
+    delimiter: Literal[",", ";", "\t"] = ","
     export_language: str = "en"  # language of headers and options in the export
     languages: tuple[str, ...] = ("en",)
     ignored: tuple[str, ...] = ()  # headers of the export that are dropped unread
@@ -191,7 +192,7 @@ class Questionnaire(Strict):
             *_key_question_problems(self),
         ]
         if problems:
-            raise ValueError(" ".join(problems))
+            raise ValueError("\n".join(problems))
         return self
 
 
