@@ -56,6 +56,11 @@ def check(path: Path, assignments: tuple[str, ...], root: Path) -> Checked:
     if codebook is not None:
         problems += _report_problems(report, codebook)
         problems += _size_problems(report, codebook)
+        if questionnaire is not None and questionnaire.open_questions and not codebook.themes:
+            problems.append(
+                f"data/{folder.name}/codebook.yml holds no theme, but questions are answered in "
+                "words: add it."
+            )
         if questionnaire is not None:
             problems += _published_problems(report, questionnaire, codebook)
     rows = 0

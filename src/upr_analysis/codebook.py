@@ -60,7 +60,7 @@ class Codebook(Strict):
     """All themes of a consultation and the ways of saying that there is nothing to say."""
 
     title: Label
-    themes: tuple[Theme, ...] = Field(min_length=1)
+    themes: tuple[Theme, ...]
     nothing_to_say: dict[str, tuple[str, ...]] = {}  # language -> whole answers
 
     @property
@@ -89,5 +89,9 @@ class Codebook(Strict):
 
 
 def read_codebook(folder: Path) -> Codebook:
-    """Read `codebook.yml` of a consultation's folder; InputError with all problems."""
-    return read_model(folder / "codebook.yml", Codebook)
+    """Read `codebook.yml` of a consultation's folder; InputError with all problems.
+
+    Without the file there are no themes, as where nothing was asked in words.
+    """
+    path = folder / "codebook.yml"
+    return read_model(path, Codebook) if path.exists() else Codebook(title={"en": ""}, themes=())

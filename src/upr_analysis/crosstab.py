@@ -98,6 +98,8 @@ def everything_coded(
     codes_crossed: bool,
 ) -> list[Items]:
     """Return themes, codes and recommendations as items; recommendations are totals only."""
+    if not codebook.themes:
+        return []
     tables = (respondents, open_responses, codings)
     codes = {code.name: [code.name] for code in codebook.codes}
     unions = unions_of_codes(codebook, report)

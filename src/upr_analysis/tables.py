@@ -51,17 +51,22 @@ def overall_table(
         rows = rows.sort_values("n", ascending=False, na_position="last", kind="stable")
     base, left = int(rows["base"].iloc[0]), len(rows) - len(rows[:most])
     rows = rows[:most]
-    frame = pd.DataFrame(
-        {
-            labels.item_head(question): [labels.item(question, item) for item in rows["item"]],
-            labels.unit: [_count(n, labels) for n in rows["n"]],
-            labels.say("table.share"): [_share(value, base, labels) for value in rows["value"]],
-        }
-    )
+    columns = {
+        labels.item_head(question): [labels.item(question, item) for item in rows["item"]],
+        labels.unit: [_count(n, labels) for n in rows["n"]],
+        labels.say("table.share"): [_share(value, base, labels) for value in rows["value"]],
+    }
+    asked = labels.questionnaire.source == "survey"
+    if asked:  # a record that is complete has no interval
+        columns[labels.say("table.interval")] = [
+            _interval(low, high, base, labels)
+            for low, high in zip(rows["low"], rows["high"], strict=True)
+        ]
+    stability = labels.say("table.stability") if asked and rows["low"].notna().any() else ""
     return captioned(
-        frame,
+        pd.DataFrame(columns),
         caption=f"{labels.question(question)} ({labels.base(base)})",
-        note=_notes(_several(question, labels), _more(left, labels)),
+        note=_notes(_several(question, labels), stability, _more(left, labels)),
         labels=labels,
         key=question,
         numbers=True,
@@ -275,6 +280,12 @@ def _count(n: Any, labels: Labels) -> object:
 
 def _share(value: Any, base: int, labels: Labels) -> object:
     return WITHHELD if pd.isna(value) else labels.percent(value, base)
+
+
+def _interval(low: Any, high: Any, base: int, labels: Labels) -> object:
+    if pd.isna(low):
+        return WITHHELD
+    return f"{labels.percent(low, base)}\N{EN DASH}{labels.percent(high, base)}"
 
 
 def _decimal(value: Any, decimals: int, labels: Labels) -> object:
