@@ -53,5 +53,14 @@ def test_parts_of_a_contact_cell_and_joined_names_are_looked_for():
     assert redactor.redact("Maria Gomez said so, Maria too") == "[contact] said so, Maria too"
 
 
+def test_words_of_an_organisation_or_of_the_questionnaire_are_left():
+    redactor = Redactor(vocabulary=["International"])
+    own = ["Human Rights Centre", "Grain International"]
+    text = "human rights are international, says Grain of the Human Rights Centre"
+    assert redactor.redact(text, own) == (
+        "human rights are international, says [contact] of the [contact]"
+    )
+
+
 def test_part_of_a_longer_word_is_left():
     assert Redactor().redact("Annabelle", ["Anna"]) == "Annabelle"

@@ -1,8 +1,8 @@
 """Personal data in open answers: found, replaced by a typed placeholder, counted, never shown.
 
-What a respondent gave as contact is looked for in the own answers word by word; in everyone's
-answers only e-mail addresses, telephone numbers and full names of two words or more are, so that an
-organisation that many name survives.
+What a respondent gave as contact is looked for in the own answers, names word by word; in
+everyone's answers only e-mail addresses, telephone numbers and full names of two words or more are,
+so that an organisation that many name survives.
 """
 
 import re
@@ -35,9 +35,14 @@ SHORTEST: Final = 4  # letters of a contact string that is looked for on its own
 
 
 class Redactor:
-    """Replaces personal data; `counts` says how often, by kind."""
+    """Replaces personal data; `counts` says how often, by kind.
 
-    def __init__(self, shared: Iterable[str] = ()) -> None:
+    `shared` are everyone's contact strings; `vocabulary` are words that identify nobody, since the
+    questionnaire uses them ("international").
+    """
+
+    def __init__(self, shared: Iterable[str] = (), vocabulary: Iterable[str] = ()) -> None:
+        self._vocabulary = {word.casefold() for word in vocabulary}
         names = {text.strip() for text in shared}
         self._shared = _any_of(name for name in names if " " in name and len(name) > SHORTEST)
         self.counts: Counter[str] = Counter()
@@ -46,8 +51,13 @@ class Redactor:
         """Return `text` with personal data replaced; `own` are the respondent's contact strings."""
         if not text or text.isspace():
             return text
-        words = [word for string in own for word in (string, *string.split())]
-        mine = _any_of(word for word in words if len(word.strip(".,")) >= SHORTEST)
+        # a name's words by themselves, not those of an organisation that has three or more
+        names = [word for string in own if len(string.split()) <= 2 for word in string.split()]
+        mine = _any_of(
+            word
+            for word in (*own, *names)
+            if len(word.strip(".,")) >= SHORTEST and word.casefold() not in self._vocabulary
+        )
         for kind, pattern in (
             ("e-mail", EMAIL),
             ("link", LINK),

@@ -319,7 +319,7 @@ class _Typing:
             if question.name in self.export.answers
         ]
         own, everyone = contact_strings([*contacts, *self.export.personal])
-        redactor = Redactor(everyone)
+        redactor = Redactor(everyone, _vocabulary(self.questionnaire))
         clean = {
             name: _redacted(column, own, redactor)
             for name, column in {**self.texts, **self.free}.items()
@@ -339,6 +339,15 @@ class _Typing:
             dict(redactor.counts),
             self.unasked,
         )
+
+
+def _vocabulary(questionnaire: Questionnaire) -> set[str]:
+    """Return the words of the questionnaire's own labels."""
+    labels = [question.label for question in questionnaire.survey]
+    labels += [choice.label for choices in questionnaire.choices.values() for choice in choices]
+    return {
+        word for label in labels for text in label.values() for word in re.findall(r"\w+", text)
+    }
 
 
 def _redacted(column: pd.Series, own: list[list[str]], redactor: Redactor) -> pd.Series:
