@@ -116,7 +116,9 @@ def test_empty_base_gives_no_share_and_no_crash():
 
 def test_p_is_adjusted_over_the_tests_that_are_shown():
     estimates = pd.DataFrame({"p": pd.array([0.01, None, 0.04], dtype="Float64")})
-    assert adjust_tests(estimates)["p_adjusted"].tolist()[::2] == pytest.approx([0.02, 0.04])
+    assert adjust_tests(estimates, "self_selected")["p_adjusted"].tolist()[::2] == pytest.approx(
+        [0.02, 0.04]
+    )
 
 
 ROUTED = """
@@ -142,6 +144,15 @@ def routed(yes: int, no: int) -> list[Items]:
 
 def test_base_of_a_follow_up_tells_no_small_gate():
     questionnaire = as_model(parse_yaml(ROUTED, "routed"), Questionnaire, "routed")
-    assert [one.question for one in guard_routing(routed(3, 40), questionnaire, 5)] == ["G"]
-    kept = guard_routing(routed(20, 40), questionnaire, 5)
+    assert [one.question for one in guard_routing(routed(3, 40), [], questionnaire, 5, 10)] == ["G"]
+    kept = guard_routing(routed(20, 40), [], questionnaire, 5, 10)
     assert [(one.question, one.crossed) for one in kept] == [("G", False), ("F", True)]
+
+
+def test_follow_up_is_not_crossed_where_few_of_a_group_were_not_led_to_it():
+    questionnaire = as_model(parse_yaml(ROUTED, "routed"), Questionnaire, "routed")
+    # of the second group two of twelve said no, which its base of ten would tell
+    codes = np.array([0] * 10 + [1] * 10 + [0] * 38 + [1] * 2)
+    groups = Groups("g", ("a", "b"), np.arange(60), codes, False)
+    kept = guard_routing(routed(20, 40), [groups], questionnaire, 5, 10)
+    assert [one.crossed for one in kept] == [False, False]

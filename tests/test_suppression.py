@@ -244,6 +244,21 @@ def test_theme_does_not_give_its_small_code_back() -> None:
     assert withheld(suppress(estimates, rules)) == {"codes.a", "codes.b"}
 
 
+def test_theme_of_two_codes_does_not_tell_how_few_have_both() -> None:
+    # 16 and 12 make 24: both were raised by 4
+    estimates = coded(themes_t=24, codes_a=16, codes_b=12)
+    rules = Rules(unions=(("themes.t", ("codes.a", "codes.b")),))
+    assert withheld(suppress(estimates, rules)) == {"codes.b"}
+
+
+def test_small_options_that_leave_little_choice_hide_a_larger_one() -> None:
+    # 4 + 2 + 4: were only these withheld, each would be two, three or four
+    estimates = exclusive_table([[67], [14], [9], [4], [2], [4]])
+    rules = Rules(exclusive=frozenset("Q"), minimum_base=0)
+    hidden = withheld(suppress(estimates[estimates["group_by"] == ""], rules))
+    assert {"Q.d", "Q.e", "Q.f"} < hidden
+
+
 def test_theme_that_says_nothing_of_its_small_code_hides_nothing() -> None:
     estimates = coded(themes_t=21, codes_a=20, codes_c=6, codes_b=3)
     rules = Rules(unions=(("themes.t", ("codes.a", "codes.b", "codes.c")),))

@@ -206,25 +206,37 @@ def share_rows(items: Items, groups: Groups | None, source: str) -> Iterator[dic
 
 
 def guard_routing(
-    items: Iterable[Items], questionnaire: Questionnaire, smallest: int
+    items: Iterable[Items],
+    groups: Iterable[Groups],
+    questionnaire: Questionnaire,
+    minimum_cell: int,
+    minimum_sensitive: int,
 ) -> list[Items]:
     """Return what may be counted where the base of one question tells a count of another.
 
     Who was asked a question is who chose an option of its gate. A question whose gate option, or
-    the rest of its gate, is under `smallest` is left out whole; and a gate is not crossed, since by
-    group too it would follow from the bases.
+    the rest of its gate, is too small a number is left out whole; and a gate is not crossed, since
+    by group too it would follow from the bases. Nor is the question, where in some group so few
+    were not led to it that its base would tell.
     """
+    groups = list(groups)
     found = {one.question: one for one in items}
     gates = set[str]()
     for question in questionnaire.closed_questions:
         needs = relevance(question)
         if needs is None or needs[0] not in found or question.name not in found:
             continue
+        is_sensitive = questionnaire.question(needs[0]).role == "sensitive"
+        smallest = max(minimum_cell, minimum_sensitive if is_sensitive else 0)
         chosen, base = _chose(found[needs[0]], needs[1])
         if min(chosen, base - chosen) < smallest:
             del found[question.name]
         else:
             gates.add(needs[0])
+            gate, led = found[needs[0]], found[question.name]
+            rest = [tally(gate, one)[1] - tally(led, one)[1] for one in groups]
+            if any(((few > 0) & (few < smallest)).any() for few in rest):
+                found[question.name] = replace(led, crossed=False)
     return [replace(one, crossed=one.crossed and name not in gates) for name, one in found.items()]
 
 
@@ -277,9 +289,15 @@ def count_everything(
     return estimates_frame(rows)
 
 
-def adjust_tests(estimates: pd.DataFrame) -> pd.DataFrame:
-    """Return the estimates with p adjusted (Benjamini-Hochberg) over the tests that are shown."""
+def adjust_tests(estimates: pd.DataFrame, sample: str) -> pd.DataFrame:
+    """Return the estimates with p adjusted (Benjamini-Hochberg) over the tests that are shown.
+
+    Of a census there is no p, and no interval: its differences are what they are.
+    """
     adjusted = estimates.copy()
+    if sample == "census":
+        adjusted[["p", "low", "high"]] = pd.NA
+        adjusted.loc[adjusted["measure"] == "share", "method"] = ""
     p_values = adjusted["p"].to_numpy(dtype=float, na_value=np.nan)
     adjusted["p_adjusted"] = pd.array(benjamini_hochberg(p_values), dtype="Float64")
     return adjusted

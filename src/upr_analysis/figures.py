@@ -100,7 +100,7 @@ def draw_shares(
     with _style():
         drawing, axes = plt.subplots(figsize=(WIDTH, _height(names, 1)), layout="constrained")
         plot_shares(axes, rows, names, labels)
-        _finish(drawing, axes, rows["high"].max(), labels, invented)
+        _finish(drawing, axes, rows[["value", "high"]].max().max(), labels, invented)
         svg, png = _files(drawing)
     base = labels.base(int(rows["base"].iloc[0]))
     asked = sentence(labels.question(question))
@@ -139,7 +139,7 @@ def draw_by_group(
         handles, texts = axes.get_legend_handles_labels()
         side_by_side = max(1, LEGEND_WIDTH // (max(map(len, texts)) + 4))
         drawing.legend(handles, texts, loc="outside upper left", ncols=side_by_side, frameon=False)
-        _finish(drawing, axes, rows["high"].max(), labels, invented)
+        _finish(drawing, axes, rows[["value", "high"]].max().max(), labels, invented)
         svg, png = _files(drawing)
     asked = sentence(labels.question(question))
     by = inside(labels.grouping(group_by))
@@ -180,7 +180,8 @@ def plot_shares(axes: Axes, rows: pd.DataFrame, names: Sequence[str], labels: La
         x=rows["value"].to_numpy(dtype=float), y=list(places), color=OKABE_ITO[0], s=45, ax=axes,
         zorder=3,
     )  # fmt: skip
-    for place, count, high in zip(places, rows["n"], rows["high"], strict=True):
+    ends = rows["high"].fillna(rows["value"])
+    for place, count, high in zip(places, rows["n"], ends, strict=True):
         if pd.isna(count):
             axes.text(1, place, WITHHELD.value, va="center", fontsize=8, color="#595959")
         else:

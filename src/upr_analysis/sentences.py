@@ -43,8 +43,9 @@ def most_named(rows: pd.DataFrame, labels: Labels) -> str:
     said = labels.say("answer.most_named" if certain else "answer.most_shown", **words)
     if len(shown) > 1 and certain:
         second = shown.iloc[1]
+        close = first["value"] - second["value"] < LEAST_GAP
         said += " " + labels.say(
-            "answer.then",
+            "answer.nearly" if close else "answer.then",
             item=labels.item(question, second["item"]),
             share=labels.percent(second["value"], int(second["base"])),
             n=labels.number(second["n"]),

@@ -172,6 +172,7 @@ def suppress(estimates: pd.DataFrame, rules: Rules) -> Suppressed:
     touched = public.loc[public["suppressed"], "table"]
     public["suppressed"] |= (public["measure"] != "share") & public["table"].isin(touched)
     public.loc[public["suppressed"], NUMBERS] = pd.NA
+    public.loc[public["suppressed"] & (public["measure"] != "share"), "method"] = ""
     protected = frozenset(fate.index[fate["protected"]])
     return Suppressed(public, protected, _report(public, fate))
 
@@ -186,10 +187,11 @@ def _guard_unions(shares: pd.DataFrame, withheld: set[str], rules: Rules) -> set
     n, base = rows["n"].to_dict(), rows["base"].to_dict()
     withheld = set(withheld)
     for union, parts in rules.unions:
+        withheld |= _told_by_two(union, parts, rows, withheld, rules)
         for part in parts:
             sensitive = (rows.at[part, "question"], rows.at[part, "item"]) in rules.sensitive
             most = (rules.minimum_sensitive if sensitive else rules.minimum_cell) - 1
-            while part in withheld and union not in withheld:
+            while part in withheld and union not in withheld and n[part] <= most:
                 others = [other for other in parts if other != part]
                 ceiling = sum(base[one] if one in withheld else n[one] for one in others)
                 least = n[union] - ceiling
@@ -198,6 +200,24 @@ def _guard_unions(shares: pd.DataFrame, withheld: set[str], rules: Rules) -> set
                 printed = [one for one in others if one not in withheld]
                 withheld.add(min(printed, key=lambda one: (n[one], one), default=union))
     return withheld
+
+
+def _told_by_two(
+    union: str, parts: tuple[str, ...], rows: pd.DataFrame, withheld: set[str], rules: Rules
+) -> set[str]:
+    """Return the smaller of two parts where the union tells how few have both, or only one."""
+    if len(parts) != 2 or withheld & {union, *parts}:
+        return set()
+    n = rows["n"]
+    both = int(n[parts[0]] + n[parts[1]] - n[union])
+    alone = [int(n[union] - n[part]) for part in parts]
+    sensitive = any(
+        (rows.at[part, "question"], rows.at[part, "item"]) in rules.sensitive for part in parts
+    )
+    least = rules.minimum_sensitive if sensitive else rules.minimum_cell
+    if not any(0 < count < least for count in (both, *alone)):
+        return set()
+    return {min(parts, key=lambda part: (n[part], part))}
 
 
 def _check(estimates: pd.DataFrame, shares: pd.DataFrame) -> None:
@@ -308,6 +328,8 @@ def _protect(question: _Question, rules: Rules) -> pd.DataFrame:
     """Return each cell's fate: totals are settled first, then what is crossed."""
     while True:
         totals, narrow = _complete(_system(question, rules))
+        if not len(narrow) and _all_small(question, rules, totals):
+            continue
         if not len(narrow):
             system = _system(question, rules, totals)
             withheld, narrow = _complete(system)
@@ -317,6 +339,27 @@ def _protect(question: _Question, rules: Rules) -> pd.DataFrame:
     fate = {"withheld": withheld, "protected": system.demand > 0, "whole": question.whole}
     crossed = question.is_total | _crossed(question, rules, totals)
     return question.cells[["id"]].assign(**fate, crossed=crossed)
+
+
+def _all_small(question: _Question, rules: Rules, totals: np.ndarray) -> bool:
+    """Withhold one more total where those withheld are all small, and together known too well.
+
+    Whoever runs the algorithm again sees that a larger one would have been taken first, had it not
+    been enough to withhold the small ones; so each of them is under `minimum_cell`.
+    """
+    hidden = np.flatnonzero(totals & question.is_total)
+    small = (question.n[hidden] < rules.minimum_cell) & (question.n[hidden] > 0)
+    if not question.exclusive or len(hidden) < 2 or not small.all():
+        return False
+    others, most, left = len(hidden) - 1, rules.minimum_cell - 1, int(question.n[hidden].sum())
+    width = min(most, left - others) - max(1, left - others * most)
+    open_totals = np.flatnonzero(
+        question.is_total & ~totals & (question.n > 0) & (question.n < question.base)
+    )
+    if width >= rules.min_width or not len(open_totals):
+        return False
+    question.hidden[open_totals[0]] = True
+    return True
 
 
 def _protected(question: _Question, rules: Rules) -> np.ndarray:

@@ -168,7 +168,7 @@ def crossed_tables(
     return found
 
 
-def association_table(estimates: pd.DataFrame, sample: str, labels: Labels) -> Table:
+def association_table(estimates: pd.DataFrame, sample: str, labels: Labels) -> Table | Note:
     """Return the tests that are shown of tables of people: effect first, then the p.
 
     `sample` says how respondents came in, and with it what the note says of others; of a census
@@ -177,6 +177,8 @@ def association_table(estimates: pd.DataFrame, sample: str, labels: Labels) -> T
     tests = estimates[estimates["measure"] == "test"].set_index("table")
     effects = estimates[estimates["measure"] == "effect"].set_index("table")
     shown = tests[~tests["suppressed"]]
+    if shown.empty:
+        return Note(labels.say("test.none", n=len(tests)))
     rows = [
         (
             labels.question(test["question"]),
