@@ -150,7 +150,6 @@ def test_a_failed_step_names_notebook_cell_error_and_command(project, tmp_path):
     good = path.read_text(encoding="utf-8")
     notebook = json.loads(good)
     cell = next(c for c in notebook["cells"] if "code_everything(open" in "".join(c["source"]))
-    cell["source"] = ["raise ValueError('the\\n", "cause')"]
     cell["source"] = ["raise ValueError('the cause')"]
     try:
         path.write_text(json.dumps(notebook), encoding="utf-8")
@@ -161,7 +160,7 @@ def test_a_failed_step_names_notebook_cell_error_and_command(project, tmp_path):
     assert done.stdout.splitlines() == ["01_ingest\trun", "02_clean\trun"]
     assert "notebooks/03_thematic_coding.ipynb stopped in cell" in done.stderr
     assert "ValueError: the cause" in done.stderr
-    assert "make lab NOTEBOOK=" in done.stderr
+    assert "upr debug 03_thematic_coding --run upr-2021" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "runs" / "upr-2021").exists()
     again = upr(project, "run", "params/upr-2021.yml", "--outputs", tmp_path)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from upr_analysis.workspace import STEPS, TABLES, check_table
+from upr_analysis.steps import STEPS
+from upr_analysis.workspace import TABLES, check_table
 
 LONGEST_CELL = 20  # lines
 

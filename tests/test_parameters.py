@@ -14,9 +14,8 @@ from upr_analysis.parameters import (
     schema,
     unused_name,
 )
-from upr_analysis.pipeline import notebooks
 from upr_analysis.problems import InputError
-from upr_analysis.workspace import BY_HAND, STEPS
+from upr_analysis.steps import BY_HAND, STEPS, notebooks
 
 
 def write(tmp_path, text):

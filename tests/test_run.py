@@ -18,7 +18,8 @@ from upr_analysis.codebook import read_codebook
 from upr_analysis.crosstab import grouped, protection_rules, question_items
 from upr_analysis.questionnaire import read_questionnaire
 from upr_analysis.recommendations import read_report
-from upr_analysis.workspace import STEPS, read_estimates
+from upr_analysis.steps import STEPS
+from upr_analysis.workspace import read_estimates
 
 EXPECTED = ROOT / "tests" / "expected" / "upr-2021"
 
@@ -80,13 +81,23 @@ def published(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_changed_result_in_the_store_is_not_trusted(outputs, first, folder):
-    before = published(folder)
     run = json.loads((folder / "run.json").read_text())
     spoiled = outputs / "store" / run["steps"][3]["key"] / "public" / "tables" / "estimates.csv"
     spoiled.write_text(spoiled.read_text().replace('"67"', '"99"'))
-    again = upr("run", "params/upr-2021.yml", "--outputs", outputs)
+    again = upr("run", "params/upr-2021.yml", "--outputs", outputs, "--set", "name=spoiled")
     statuses = [line.split("\t")[1] for line in again.stdout.splitlines()[:5]]
     assert statuses == ["reused", "reused", "reused", "run", "reused"]
+    tables = published(outputs / "runs" / "spoiled")["tables/estimates.csv"]
+    assert tables == published(folder)["tables/estimates.csv"]
+
+
+def test_a_changed_file_of_a_run_is_put_right_from_the_store(outputs, first, folder):
+    before = published(folder)
+    page = folder / "public" / "appendix" / "index.html"
+    page.write_text(page.read_text(encoding="utf-8").replace("123", "124"), encoding="utf-8")
+    (folder / "public" / "left-behind.txt").write_text("x")
+    again = upr("run", "params/upr-2021.yml", "--outputs", outputs)
+    assert [line.split("\t")[1] for line in again.stdout.splitlines()[:5]] == ["reused"] * 5
     assert published(folder) == before
 
 

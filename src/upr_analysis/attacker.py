@@ -151,12 +151,6 @@ def require_wide(audited: pd.DataFrame) -> pd.DataFrame:
     return audited
 
 
-def narrowest(audited: pd.DataFrame) -> int | None:
-    """Return the smallest width among cells whose base is large enough for what the rules ask."""
-    wide = audited.loc[audited["needed"] == audited["needed"].max(), "width"]
-    return int(wide.min()) if len(wide) else None
-
-
 def _read(public: pd.DataFrame, rules: Rules) -> list[_Knowledge]:
     found: dict[str, _Knowledge] = {}
     shares = public[public["measure"] == "share"]

@@ -1,9 +1,12 @@
 """Everything that can be wrong with a run's inputs, found at once and before anything runs."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from upr_analysis.codebook import Codebook, read_codebook
+from upr_analysis.documents import label
 from upr_analysis.exports import Export, read_export
 from upr_analysis.parameters import (
     Parameters,
@@ -11,13 +14,15 @@ from upr_analysis.parameters import (
     parameter_cell_problems,
     read_parameters,
 )
-from upr_analysis.pipeline import notebooks
 from upr_analysis.places import all_places, groups_of
 from upr_analysis.problems import InputError, did_you_mean
 from upr_analysis.questionnaire import MOST_OPTIONS, Questionnaire, read_questionnaire
 from upr_analysis.recommendations import Report, read_report
 from upr_analysis.responses import type_responses
+from upr_analysis.steps import notebooks
 from upr_analysis.workspace import place_corrections
+
+DRAWN_BY_ANY_FONT: Final = re.compile("[\n -~\xa0-\xff\u2010-\u2027]*")
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ def check(path: Path, assignments: tuple[str, ...], root: Path) -> Checked:
             )
         if questionnaire is not None:
             problems += _published_problems(report, questionnaire, codebook)
+            problems += _glyph_problems(parameters, questionnaire, codebook)
     rows = 0
     if questionnaire is not None:
         export = _tried(problems, _read, parameters, root, questionnaire)
@@ -204,6 +210,48 @@ def _published_problems(
                 "single-choice question: people would count twice."
             )
     return problems
+
+
+def _glyph_problems(
+    parameters: Parameters, questionnaire: Questionnaire, codebook: Codebook
+) -> list[str]:
+    """Return labels of figures that hold a character which the figures' font does not have."""
+    texts = {
+        f"questionnaire.yml: option {question.choice_list}.{choice.name}": choice.label
+        for question in questionnaire.closed_questions
+        if not parameters.figures or question.name in parameters.figures
+        for choice in questionnaire.options(question)
+    }
+    texts |= {
+        f"questionnaire.yml: group {grouping.name}.{group.name}": group.label
+        for grouping in questionnaire.groupings
+        if grouping.name in parameters.group_by
+        for group in grouping.groups
+    }
+    texts |= {f"codebook.yml: theme {theme.name}": theme.label for theme in codebook.themes}
+    texts |= {f"codebook.yml: code {code.name}": code.label for code in codebook.codes}
+    labels = {where: label(text, parameters.language) for where, text in texts.items()}
+    unusual = {
+        where: text for where, text in labels.items() if not DRAWN_BY_ANY_FONT.fullmatch(text)
+    }
+    if not unusual:
+        return []
+    from matplotlib.font_manager import findfont  # slow, and rarely needed
+    from matplotlib.ft2font import FT2Font
+
+    from upr_analysis.figures import STYLE
+
+    glyphs = FT2Font(findfont(STYLE["font.family"])).get_charmap()
+    missing = {
+        where: "".join(one for one in dict.fromkeys(text) if ord(one) not in glyphs and one != "\n")
+        for where, text in unusual.items()
+    }
+    return [
+        f"{where} has {characters!r} in its label, which the figures' font {STYLE['font.family']} "
+        "does not have: say it in words."
+        for where, characters in missing.items()
+        if characters
+    ]
 
 
 def _imported_code_problems(questionnaire: Questionnaire, codebook: Codebook) -> list[str]:

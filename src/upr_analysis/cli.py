@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -43,6 +45,18 @@ Outputs = Annotated[
     ),
 ]  # fmt: skip
 
+Engines = StrEnum("Engines", ["fork", "papermill"])
+EngineOption = Annotated[
+    Engines | None,
+    typer.Option(
+        "--engine",
+        help="Where notebooks run: in forks of one process that has imported all, or in stock "
+        "papermill's kernels. [default: fork on Linux]",
+        show_default=False,
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print paths only.")]
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -67,27 +81,43 @@ def run(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace a run of this name with other parameters.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print the path of the appendix only.")
-    ] = False,
+    engine: EngineOption = None,
+    quiet: Quiet = False,
 ) -> None:
     """Run the steps that changed, export the appendix and pass it through the gate.
 
     Prints a line a step (run or reused), then the path of the appendix.
     """
-    from upr_analysis.checks import check
-    from upr_analysis.parameters import project_root
-    from upr_analysis.pipeline import run as run_steps
+    from upr_analysis.parameters import project_root, read_parameters
+    from upr_analysis.pipeline import Runner, default_engine, unchanged
+    from upr_analysis.problems import InputError
     from upr_analysis.progress import Terminal
 
     root = _root(params, project_root)
-    checked = check(params, tuple(assignments or ()), root)
-    target = (outputs or root / "outputs").expanduser().resolve()
-    try:
-        with Terminal(quiet) as progress:
-            finished = run_steps(checked.parameters, root, target, progress, replace)
-    except KeyboardInterrupt:
-        _fail("Stopped. Steps that are done are kept, and reused at the next start.", 130)
+    target = _outputs(outputs, root)
+    given = tuple(assignments or ())
+    with suppress(InputError):  # `check` below says all that is wrong at once
+        if found := unchanged(read_parameters(params, given), root, target):
+            for step, status in () if quiet else found.steps:
+                typer.echo(f"{step}\t{status}")
+            return _finish(found, quiet)
+    with (
+        Terminal(quiet) as progress,
+        Runner(root, target, progress, engine or default_engine()) as runner,
+    ):
+        with suppress(InputError):
+            runner.warm(read_parameters(params, given))
+        from upr_analysis.checks import check
+
+        try:
+            finished = runner.run(check(params, given, root).parameters, replace)
+        except KeyboardInterrupt:
+            _fail("Stopped. Steps that are done are kept, and reused at the next start.", 130)
+    return _finish(finished, quiet)
+
+
+def _finish(finished: Any, quiet: bool) -> None:
+    """Say what a run has to say, and end with the status that it calls for."""
     if not quiet:
         for note in finished.notes:
             typer.echo(note, err=True)
@@ -135,6 +165,10 @@ def _root(params: Path, find: Callable[[Path], Path]) -> Path:
         return find(params.parent)
     except InputError:
         return find(Path.cwd())
+
+
+def _outputs(given: Path | None, root: Path) -> Path:
+    return (given or root / "outputs").expanduser().resolve()
 
 
 def _fail(message: str, status: int) -> NoReturn:

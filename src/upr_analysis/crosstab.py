@@ -6,21 +6,23 @@ number of respondents. Percentages are of respondents; a respondent counts once 
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from upr_analysis.codebook import Codebook
-from upr_analysis.estimates import NOT_STATED, estimate_id, estimates_frame
+from upr_analysis.estimates import (
+    CODES,
+    NOT_STATED,
+    RECOMMENDATIONS,
+    THEMES,
+    estimate_id,
+    estimates_frame,
+)
 from upr_analysis.inference import Association, association, benjamini_hochberg, wilson_interval
 from upr_analysis.questionnaire import Questionnaire, relevance
 from upr_analysis.recommendations import Report
 from upr_analysis.suppression import Rules
-
-THEMES: Final = "themes"
-CODES: Final = "codes"
-RECOMMENDATIONS: Final = "recommendations"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ YAML 1.2, so that `NO` is Norway and `12:30` a time of day; a repeated key is an
 """
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -53,8 +54,28 @@ def parse_yaml(text: str, where: str) -> Any:
         raise InputError(f"{where}: not valid YAML: {error}.") from error
 
 
+def notebook_cells(path: Path) -> list[dict[str, Any]]:
+    """Return a notebook's cells, each source as one text.
+
+    Read as the JSON that it is: nbformat takes longer to import than a run with nothing to do.
+    """
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        return [{**cell, "source": "".join(cell["source"])} for cell in cells]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no notebook of format 4: open and save it again.") from error
+
+
 def read_model(path: Path, model: type[Model]) -> Model:
     """Read a YAML document into a model; InputError holds every problem found."""
+    if not path.is_file():
+        raise InputError(f"{path} is not there: check the path and its spelling.")
+    found: Model = _read_model(path, model, path.stat().st_mtime_ns)
+    return found
+
+
+@lru_cache(maxsize=64)  # a sweep reads the same few documents in each of its runs
+def _read_model(path: Path, model: type[Model], _changed: int) -> Model:
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no mapping of names to values.")

@@ -31,6 +31,10 @@ COLUMNS: Final[dict[str, tuple[str, str]]] = {
     "source": ("string", "real or invented"),
 }
 NOT_STATED: Final = "not_stated"
+# What stands in `question` where no question was asked: what open answers raised.
+THEMES: Final = "themes"
+CODES: Final = "codes"
+RECOMMENDATIONS: Final = "recommendations"
 
 
 def estimates_frame(rows: list[dict[str, object]]) -> pd.DataFrame:

@@ -56,6 +56,11 @@ class Picture:
     png: bytes
     figure: Figure
 
+    @property
+    def words(self) -> dict[str, str]:
+        """Alternative text and caption, for whoever shows the file."""
+        return {"alt": self.figure.alt, "caption": self.figure.caption}
+
 
 def draw_everything(
     estimates: pd.DataFrame,

@@ -5,22 +5,21 @@ from typing import Any, Final
 import pandas as pd
 
 from upr_analysis.appendix import Index, Link, Section
-from upr_analysis.crosstab import RECOMMENDATIONS, THEMES
 from upr_analysis.documents import label
-from upr_analysis.exhibits import WITHHELD, Note
-from upr_analysis.figures import draw_by_group
+from upr_analysis.estimates import RECOMMENDATIONS, THEMES
+from upr_analysis.exhibits import WITHHELD, Figure, Note
 from upr_analysis.findings import Comparison, compare_with_report
 from upr_analysis.labels import NO_BREAK, Labels
 from upr_analysis.parameters import meaning
 from upr_analysis.questionnaire import KeyQuestion
 from upr_analysis.recommendations import Report
 from upr_analysis.sentences import most_named, widest_gap
+from upr_analysis.steps import ESTIMATES, STEPS
 from upr_analysis.summaries import flow_table
 from upr_analysis.tables import captioned, comparable, cross_table, overall_table, shares
 from upr_analysis.words import say
-from upr_analysis.workspace import STEPS, Step, shown
+from upr_analysis.workspace import Step, shown
 
-ESTIMATES: Final = "tables/estimates.csv"
 MOST_ROWS: Final = 15  # of a table on the first page; the step's page has them all
 
 
@@ -33,7 +32,7 @@ def make_index(last: Step, common: dict[str, Any]) -> Index:
     invented = last.source == "invented"
     sections = [_flow_section(flow, labels)]
     sections += [_answer(key, estimates, labels) for key in last.questionnaire.key_questions]
-    sections += _theme_sections(last, estimates, labels, invented)
+    sections += _theme_sections(last, estimates, labels)
     if report is not None:
         kept = int(flow.loc[flow["step"] == "kept", "respondents"].iloc[0])
         compared = compare_with_report(report, estimates, kept, invented)
@@ -79,17 +78,22 @@ def _answer(key: KeyQuestion, estimates: pd.DataFrame, labels: Labels) -> Sectio
     return Section(label(key.question, labels.language), items=tuple(items))
 
 
-def _theme_sections(
-    last: Step, estimates: pd.DataFrame, labels: Labels, invented: bool
-) -> list[Section]:
+def _theme_sections(last: Step, estimates: pd.DataFrame, labels: Labels) -> list[Section]:
     if shares(estimates, THEMES).empty:
         return []
     answered = any(THEMES in key.tables for key in last.questionnaire.key_questions)
     items: list[Any] = [] if answered else [overall_table(estimates, THEMES, labels)]
+    words = last.read_json(STEPS[-1], "pictures.json")
     for group_by in last.parameters.group_by:
-        picture = draw_by_group(estimates, THEMES, group_by, labels, invented)
         table = cross_table(estimates, THEMES, group_by, labels)
-        items.append(picture.figure if picture else table)
+        name = f"05_{THEMES}_{group_by}"
+        if name in words:
+            svg = (last.work / STEPS[-1] / "public" / "figures" / f"{name}.svg").read_bytes()
+            items.append(
+                Figure(svg, data=table, language=labels.language, mark=labels.mark, **words[name])
+            )
+        else:
+            items.append(table)
     return [Section(labels.say("heading.themes"), labels.say("coding.intro"), tuple(items))]
 
 

@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-import nbformat
 from pydantic import Field, field_validator
 
-from upr_analysis.documents import Strict, as_model, parse_yaml, read_yaml
+from upr_analysis.documents import Strict, as_model, notebook_cells, parse_yaml, read_yaml
 from upr_analysis.problems import InputError, did_you_mean
 
 RUN_NAME = r"^[a-z0-9]+(-+[a-z0-9]+)*$"
@@ -195,11 +194,11 @@ def cell_defaults(notebook: Path) -> dict[str, Any]:
 
 
 def _parameter_cell(notebook: Path) -> str:
-    cells = nbformat.read(notebook, as_version=4).cells
-    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    cells = notebook_cells(notebook)
+    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
     if len(tagged) != 1:
         raise InputError(f"{notebook.name} has {len(tagged)} cells tagged 'parameters', not one.")
-    return str(tagged[0].source)
+    return str(tagged[0]["source"])
 
 
 def parameter_cell_problems(notebooks: Mapping[str, Path]) -> list[str]:

@@ -1,60 +1,60 @@
-"""A run from end to end: check, the five steps, the appendix, the gate, the run's folder.
+"""A run from end to end: the steps that are not in the store, the appendix, the gate, the view.
 
-A step's results are staged and renamed into a content-addressed store, so that an interrupted run
-leaves nothing half-written and a step in which nothing changed is reused.
+Nothing counts as done because a call returned: a step is done when every cell ran, every declared
+output is there and no other, and its folder was renamed into the store.
 """
 
-import ast
-import hashlib
+import fnmatch
 import json
 import os
+import re
 import shutil
-import tempfile
+import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final, Protocol
 
-import nbformat
-from filelock import FileLock, Timeout
-
-from upr_analysis.parameters import Parameters, cell_defaults, export_files, unused_name
-from upr_analysis.privacy import Redactor
+from upr_analysis.documents import notebook_cells
+from upr_analysis.nursery import Nursery, quiet_environment
+from upr_analysis.parameters import Parameters, export_files, unused_name
 from upr_analysis.problems import InputError
-from upr_analysis.provenance import versions
-from upr_analysis.publication import Refused, publish_run
-from upr_analysis.workspace import READS, STEPS, TICKET, Step, file_digest
+from upr_analysis.steps import (
+    INPUTS,
+    STEPS,
+    TICKET,
+    WRITES,
+    dependencies,
+    file_digest,
+    fingerprint,
+    key_of,
+    modules_of,
+    notebooks,
+    own_values,
+    versions,
+)
+from upr_analysis.store import FULL, Entry, Store, digests_of
 
-# Modules that run, render or check a step's results but have no part in them.
-OUTSIDE_STEPS: Final = frozenset(
-    {"cli.py", "checks.py", "gate.py", "overview.py", "pipeline.py", "provenance.py",
-     "publication.py", "simulate.py", "findings.py", "appendix.py"}
-)  # fmt: skip
-SHOWN_IN_STEPS: Final = ("table.html.j2", "parts.html.j2")  # templates that notebooks use
-# What a kernel must not take from whoever runs it, for equal bytes from equal inputs.
-ENVIRONMENT: Final = {
-    "PYTHONHASHSEED": "0",
-    "SOURCE_DATE_EPOCH": "0",
-    "TZ": "UTC",
-    "MPLBACKEND": "agg",
-    "JUPYTER_PREFER_ENV_PATH": "1",
-    "PYTHONDONTWRITEBYTECODE": "",
-}
-
-
+RUN_JSON: Final = "run.json"
 MOST_SAID: Final = 300  # characters of an error's last line
 
 
 class Progress(Protocol):
-    """Hears how a run goes on: cells within a step, then the step as run or reused."""
+    """Hears how runs go on."""
 
-    def cell(self, step: str, number: int, of: int) -> None:
+    def cell(self, run: str, step: str, number: int, of: int) -> None:
         """Say that a step's cell begins."""
 
-    def step(self, step: str, status: str) -> None:
-        """Say that a step is done."""
+    def step(self, run: str, step: str, status: str) -> None:
+        """Say that a step is done: run or reused."""
+
+    def pages(self, run: str) -> None:
+        """Say that the pages are made."""
 
 
 class StepFailed(Exception):
@@ -63,21 +63,19 @@ class StepFailed(Exception):
 
 @dataclass(frozen=True)
 class Done:
-    """A step's results in the store."""
+    """A step's results in the store, and whether they were made now."""
 
-    step: str
+    entry: Entry
     status: str  # run or reused
-    key: str
-    folder: Path
-    digest: str  # of its outputs: what a later step depends on
 
 
 @dataclass(frozen=True)
 class Run:
     """A finished run."""
 
+    name: str
     folder: Path
-    steps: tuple[Done, ...]
+    steps: tuple[tuple[str, str], ...]  # name, and run or reused
     refusals: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what a researcher should look at
 
@@ -87,286 +85,289 @@ class Run:
         return self.folder / "public" / "appendix" / "index.html"
 
 
-def notebooks(root: Path) -> dict[str, Path]:
-    """Return each step's notebook; InputError names one that is not there."""
-    paths = {step: root / "notebooks" / f"{step}.ipynb" for step in STEPS}
-    missing = [str(path.relative_to(root)) for path in paths.values() if not path.is_file()]
-    if missing:
-        raise InputError([f"{path} is not there: restore it." for path in missing])
-    return paths
+def default_engine() -> str:
+    """Return `fork` where forking is safe and tried, else `papermill`."""
+    return "fork" if sys.platform == "linux" else "papermill"
 
 
-def run(
-    parameters: Parameters, root: Path, outputs: Path, progress: Progress, replace: bool = False
-) -> Run:
-    """Run every step that is not in the store, render the appendix and pass it through the gate.
-
-    InputError (exit 2) where the name is taken by a run with other parameters, StepFailed where a
-    notebook stops. A run that the gate refuses has no `public/` and says why in `refusals`.
-    """
+def unchanged(parameters: Parameters, root: Path, outputs: Path) -> Run | None:
+    """Return a run that stands and would come out the same, byte for byte; None if it would not."""
     folder = outputs / "runs" / parameters.name
-    started = time.time()
-    _prepare(outputs, root)
-    with _only_one(outputs / "staging" / f"{parameters.name}.lock", parameters.name):
-        _refuse_taken_name(folder, parameters, replace)
-        done: list[Done] = []
-        for step, notebook in notebooks(root).items():
-            result = _do_step(step, notebook, parameters, root, outputs, done, progress)
-            progress.step(step, result.status)
-            done.append(result)
-        staged = outputs / "staging" / f"{parameters.name}.view"
-        shutil.rmtree(staged, ignore_errors=True)
-        last = _finished(parameters, root, outputs, done)
-        refusals: tuple[str, ...] = ()
-        try:
-            publish_run(last, {one.step: one.folder for one in done}, staged)
-        except Refused as refused:
-            refusals = refused.reasons
-        _write_run_json(staged, parameters, root, done, started)
-        _put_in_place(staged, folder)
-        notes = _notes(last, folder)
-        shutil.rmtree(last.work, ignore_errors=True)
-    return Run(folder, tuple(done), refusals, notes)
-
-
-def _notes(last: Step, folder: Path) -> tuple[str, ...]:
-    """Return what a researcher should look at: nothing of an answer, only how many and where."""
-    unknown = last.read("unknown_places")
-    others = last.read("free_texts")["question"].str.endswith("_other").sum()
-    notes = []
-    if len(unknown):
-        notes.append(
-            f"{int(unknown['respondents'].sum())} answers name places that were not understood: "
-            f"see {folder / 'private' / 'unknown_places.csv'} and decide in places.yml."
-        )
-    if others:
-        notes.append(
-            f"{int(others)} answers in own words are counted as 'other': see free_texts in "
-            f"{folder / 'private'}, and declare spellings under 'also' where they are options."
-        )
-    return tuple(notes)
-
-
-def _prepare(outputs: Path, root: Path) -> None:
-    """Make the folders of an outputs folder, and have git ignore it; InputError if none can be."""
-    if outputs == root:
-        raise InputError("--outputs is the project itself: name a folder of its own.")
     try:
-        for private in (outputs / "store", outputs / "staging"):
-            private.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (outputs / "runs").mkdir(exist_ok=True)
-        (outputs / ".gitignore").write_text("*\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"--outputs {outputs} cannot be written ({error.strerror}): name another folder."
-        ) from error
+        record = json.loads((folder / RUN_JSON).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if record.get("fingerprint") != fingerprint(parameters, root) or record["refused"]:
+        return None
+    found = digests_of(folder)
+    found.pop(RUN_JSON)
+    if found != record["files"]:
+        return None
+    steps = tuple((step["step"], "reused") for step in record["steps"])
+    return Run(parameters.name, folder, steps, (), tuple(record["notes"]))
 
 
-def _finished(parameters: Parameters, root: Path, outputs: Path, done: list[Done]) -> Step:
-    """Return a step that stands after the last one and sees all tables, to make the index from."""
-    work = outputs / "staging" / f"{parameters.name}.tables"
-    _stage(work, "", done)
-    return Step(STEPS[-1], parameters, (), root, work)
+class Runner:
+    """Makes runs, one or many at once: each distinct step once, as many at a time as `jobs`.
 
-
-def _do_step(
-    step: str,
-    notebook: Path,
-    parameters: Parameters,
-    root: Path,
-    outputs: Path,
-    before: list[Done],
-    progress: Progress,
-) -> Done:
-    key = step_key(step, notebook, parameters, root, before)
-    target = outputs / "store" / key
-    if not _is_whole(target):
-        shutil.rmtree(target, ignore_errors=True)
-        work = outputs / "staging" / f"{parameters.name}.{step}"
-        _stage(work, step, before)
-        values = _values(notebook, parameters) | {"work": _relative(work, root)}
-        _execute(step, notebook, work, values, root, progress)
-        _commit(work / step, target, step, key)
-        shutil.rmtree(work, ignore_errors=True)
-        return Done(step, "run", key, target, _outputs_digest(target))
-    return Done(step, "reused", key, target, _outputs_digest(target))
-
-
-def step_key(
-    step: str, notebook: Path, parameters: Parameters, root: Path, before: list[Done]
-) -> str:
-    """Return the key of a step's results: everything that they depend on, as one SHA-256.
-
-    Parameters that its notebook declares, its cells, what the steps before it wrote (not how),
-    the consultation's files that it reads, the package's syntax trees and the versions.
+    A context: what it started is ended with it.
     """
-    folder = root / "data" / parameters.consultation
-    parts: dict[str, object] = {
-        "step": step,
-        "parameters": _values(notebook, parameters),
-        "cells": [(cell.cell_type, cell.source) for cell in _cells(notebook)],
-        "before": [one.digest for one in before],
-        "consultation": {
-            name: file_digest(folder / name)
-            for name in sorted(READS[step])
-            if (folder / name).exists()
-        },
-        "package": package_digest(),
-        "versions": versions(),
-    }
-    if step == STEPS[0]:
-        parts["export"] = [file_digest(path) for path in export_files(parameters, root)]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+    def __init__(
+        self, root: Path, outputs: Path, progress: Progress, engine: str, jobs: int = 1
+    ) -> None:
+        self.root = root
+        self.store = Store(outputs)
+        self._progress = progress
+        self._engine_name = engine
+        self._slots = threading.Semaphore(jobs)
+        self._failed: dict[str, StepFailed] = {}
+        self._lock = threading.Lock()
+        self._nursery: Nursery | None = None
+        self._engine: Any = None
+        self._open = ExitStack()
+
+    def __enter__(self) -> "Runner":
+        self._runtime = self._open.enter_context(quiet_environment())
+        self._pages = self._open.enter_context(ThreadPoolExecutor(1, "pages"))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        self._open.close()
+
+    def stop(self) -> None:
+        """End all kernels; a run that waits for one ends with StepFailed."""
+        if self._nursery:
+            self._nursery.close()
+
+    def warm(self, parameters: Parameters) -> None:
+        """Begin to import what the notebooks need, if any step of a run has to be run."""
+        if self._engine_name == "fork" and self._next_missing(parameters):
+            with self._lock:
+                self._nursery = self._nursery or Nursery(_imports(self.root), self.root)
+
+    def _next_missing(self, parameters: Parameters) -> str | None:
+        entries: list[Entry] = []
+        for step in STEPS:
+            _, key = self._key(step, parameters, entries)
+            entry = self.store.find(key)
+            if entry is None:
+                return step
+            entries.append(entry)
+        return None
+
+    def run(self, parameters: Parameters, replace: bool = False) -> Run:
+        """Run every step that is not in the store, render the appendix and pass it by the gate.
+
+        InputError (exit 2) where the name is taken by a run with other parameters, StepFailed
+        where a notebook stops. A run that the gate refuses has no `public/` and says why in
+        `refusals`.
+        """
+        os.umask(0o077)
+        folder = self.store.runs / parameters.name
+        started = time.time()
+        mark = fingerprint(parameters, self.root)  # before anything is read: a change shows later
+        self.store.prepare(self.root)
+        with self.store.only_one(parameters.name):
+            _refuse_taken_name(folder, parameters, replace)
+            self._record_attempt(parameters)
+            try:
+                return self._run(parameters, folder, mark, started)
+            except OSError as error:
+                if error.errno not in FULL:
+                    raise
+                raise StepFailed(
+                    f"The disk that holds {self.store.outputs} is full, or a limit was reached "
+                    f"({error.strerror}): make room and start again. Steps that are done are kept."
+                ) from error
+
+    def _run(self, parameters: Parameters, folder: Path, mark: str, started: float) -> Run:
+        from upr_analysis.publication import Publication
+
+        name, done = parameters.name, list[Done]()
+        publication = Publication(parameters, self.root)
+        pages: list[Future[None]] = []
+        for step in STEPS:
+            result = self._do_step(step, parameters, [one.entry for one in done])
+            self._progress.step(name, step, result.status)
+            done.append(result)
+            pages.append(self._pages.submit(publication.add_step, result.entry))
+        self._progress.pages(name)
+        staged = self.store.staging / f"{name}.view"
+        shutil.rmtree(staged, ignore_errors=True)
+        with self._slots:
+            for page in pages:
+                page.result()
+            work = self.store.staging / f"{name}.tables"
+            _link(work, "", [one.entry for one in done], None)
+            refusals, notes = publication.write(work, staged, folder)
+            shutil.rmtree(work)
+        steps = tuple((one.entry.step, one.status) for one in done)
+        record = self._record(parameters, done, mark, started)
+        record |= {"refused": bool(refusals), "notes": notes, "files": digests_of(staged)}
+        _write_json(staged / RUN_JSON, record)
+        (staged / RUN_JSON).chmod(0o600)  # digests of private files, and the crate's key
+        self.store.put_in_place(staged, folder)
+        self.attempt(name).unlink()
+        return Run(name, folder, steps, tuple(refusals), tuple(notes))
+
+    def attempt(self, name: str) -> Path:
+        """Return where the parameters of a run that is going on, or that failed, are kept."""
+        return self.store.staging / f"{name}.attempt.json"
+
+    def _record_attempt(self, parameters: Parameters) -> None:
+        _write_json(
+            self.attempt(parameters.name), {"parameters": parameters.model_dump(mode="json")}
+        )
+
+    def _key(
+        self, step: str, parameters: Parameters, before: Sequence[Entry]
+    ) -> tuple[dict[str, dict[str, Any]], str]:
+        made = {name: digest for one in before for name, digest in one.outputs.items()}
+        inputs = {name: made[name] for name in INPUTS[step]}
+        depends = dependencies(step, notebooks(self.root)[step], parameters, self.root, inputs)
+        return depends, key_of(step, depends)
+
+    def _do_step(self, step: str, parameters: Parameters, before: list[Entry]) -> Done:
+        depends, key = self._key(step, parameters, before)
+        if entry := self.store.find(key):
+            return Done(entry, "reused")
+        with self.store.claim(key):
+            if entry := self.store.find(key):  # made meanwhile, for another run
+                return Done(entry, "reused")
+            if key in self._failed:
+                raise self._failed[key]
+            work = self.store.staging / f"{parameters.name}.{step}"
+            try:
+                _link(work, step, before, INPUTS[step])
+                with self._slots:
+                    self._execute(step, parameters, work)
+                entry = self.store.commit(work / step, key, step, depends)
+            except StepFailed as failed:
+                self._failed[key] = failed
+                raise
+            shutil.rmtree(work)
+            return Done(entry, "run")
+
+    def _execute(self, step: str, parameters: Parameters, work: Path) -> None:
+        from upr_analysis.failures import explain
+
+        notebook = notebooks(self.root)[step]
+        executed = work / step / "private" / f"{step}.ipynb"
+        values = own_values(notebook, parameters) | {"work": relative(work, self.root)}
+        total = len(notebook_cells(notebook)) + 1  # papermill adds the cell of the parameters
+        try:
+            self._started_engine().execute(
+                notebook,
+                executed,
+                values,
+                lambda number: self._progress.cell(parameters.name, step, number, total),
+            )
+            wrong = unfinished(work / step, step)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise
+            wrong = explain(error)
+        if wrong:
+            raise StepFailed(
+                f"notebooks/{notebook.name} {wrong}\n"
+                f"To look at it: upr debug {step} --run {parameters.name}"
+            )
+
+    def _started_engine(self) -> Any:
+        from upr_analysis.engines import Engine
+
+        with self._lock:
+            if self._engine is None:
+                if self._engine_name == "fork" and self._nursery is None:
+                    self._nursery = Nursery(_imports(self.root), self.root)
+                self._engine = Engine(self.root, self._runtime, self._nursery)
+            return self._engine
+
+    def _record(
+        self, parameters: Parameters, done: list[Done], mark: str, started: float
+    ) -> dict[str, Any]:
+        consultation = self.root / "data" / parameters.consultation
+        inputs = [*export_files(parameters, self.root), *sorted(consultation.glob("*.yml"))]
+        return {
+            "name": parameters.name,
+            "parameters": parameters.model_dump(mode="json"),
+            "steps": [
+                {
+                    "step": one.entry.step,
+                    "status": one.status,
+                    "key": one.entry.key,
+                    "depends": one.entry.depends,
+                }
+                for one in done
+            ],
+            "inputs": [
+                {"path": relative(path, self.root), "sha256": file_digest(path)}
+                for path in dict.fromkeys(inputs)
+            ],
+            "versions": versions(),
+            "engine": self._engine_name,
+            "findings": [],
+            "times": {"started": _iso(started), "seconds": round(time.time() - started, 2)},
+            "fingerprint": mark,
+        }
 
 
-def package_digest() -> str:
-    """Return one hash over the syntax trees of the modules that steps use, and their data files."""
-    folder, digest = Path(__file__).parent, hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.suffix == ".py" and path.name not in OUTSIDE_STEPS:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            digest.update(f"{path.name}\0{ast.dump(tree)}\n".encode())
-        elif path.suffix in (".yml", ".csv") or path.name in SHOWN_IN_STEPS:
-            digest.update(f"{path.name}\0{file_digest(path)}\n".encode())
-    return digest.hexdigest()
+def unfinished(results: Path, step: str) -> str:
+    """Return what a step that seemed to end well left undone or did unasked; "" if nothing."""
+    from upr_analysis.workspace import TABLES
+
+    names = {path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file()}
+    patterns = {f"private/{name}.parquet": True for name in TABLES if TABLES[name].step == step}
+    patterns |= WRITES.get(step, {}) | {f"private/{step}.ipynb": True}
+    missing = [name for name, needed in patterns.items() if needed and name not in names]
+    if missing:
+        return f"ended without writing {', '.join(missing)}."
+    not_run = [
+        str(place)
+        for place, cell in enumerate(notebook_cells(results / "private" / f"{step}.ipynb"), 1)
+        if cell["cell_type"] == "code" and cell["source"].strip() and not cell["execution_count"]
+    ]
+    if not_run:
+        return f"ended before cell {not_run[0]} ran."
+    others = [n for n in sorted(names) if not any(fnmatch.fnmatch(n, one) for one in patterns)]
+    return f"wrote {', '.join(others)}: declare it in steps.WRITES." if others else ""
 
 
-def _values(notebook: Path, parameters: Parameters) -> dict[str, Any]:
-    values = parameters.model_dump(mode="json")
-    return {name: values[name] for name in cell_defaults(notebook) if name in values}
+def _imports(root: Path) -> list[str]:
+    """Return the modules that notebooks import, this package's by way of others too."""
+    cells = [cell for path in notebooks(root).values() for cell in notebook_cells(path)]
+    code = "\n".join(cell["source"] for cell in cells if cell["cell_type"] == "code")
+    named = re.findall(r"^\s*(?:from|import) (\w[\w.]*)", code, re.MULTILINE)
+    return sorted({*named, *(f"upr_analysis.{name}" for name in modules_of(code))})
 
 
-def _cells(notebook: Path) -> list[Any]:
-    return list(nbformat.read(notebook, as_version=4).cells)
-
-
-def _stage(work: Path, step: str, before: list[Done]) -> None:
-    """Make a step's folder: the results of the steps before it by link, its own still empty."""
+def _link(work: Path, step: str, before: Iterable[Entry], wanted: Iterable[str] | None) -> None:
+    """Make a step's folder: the files that it reads of earlier steps by link, its own empty."""
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(mode=0o700, parents=True)
     (work / TICKET).write_text(json.dumps({"step": step}), encoding="utf-8")
     for one in before:
-        try:
-            (work / one.step).symlink_to(os.path.relpath(one.folder, work), True)
-        except OSError:  # Windows without the right to make links
-            shutil.copytree(one.folder, work / one.step)
+        for name in one.files:
+            if wanted is None or f"{one.step}/{name}" in wanted:
+                target = work / one.step / name
+                target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                try:
+                    target.symlink_to(os.path.relpath(one.folder / name, target.parent))
+                except OSError:  # Windows without the right to make links
+                    shutil.copyfile(one.folder / name, target)
     if step:
         (work / step / "private").mkdir(mode=0o700, parents=True)
 
 
-def _execute(
-    step: str,
-    notebook: Path,
-    work: Path,
-    values: Mapping[str, Any],
-    root: Path,
-    progress: Progress,
-) -> None:
-    from papermill.exceptions import PapermillExecutionError
-    from papermill.execute import execute_notebook
-
-    executed = work / step / "private" / f"{step}.ipynb"
-    total = len(_cells(notebook)) + 1  # papermill adds the cell of the parameters
-
-    def begins(cell: Any, cell_index: int) -> None:
-        progress.cell(step, cell_index + 1, total)
-
-    try:
-        with _quiet_environment(work) as sockets:
-            execute_notebook(
-                str(notebook),
-                str(executed),
-                parameters=dict(values),
-                kernel_name="python3",
-                progress_bar=False,
-                resources={"metadata": {"path": str(root)}},
-                config=_private_sockets(sockets),
-                extra_arguments=["--log-level=50"],  # a kernel's own warnings are not the user's
-                shutdown_kernel="immediate",
-                on_cell_start=begins,
-            )
-    except PapermillExecutionError as error:
-        said = str(error.evalue).strip().splitlines()
-        # what a library quotes of its input could be an answer
-        last = Redactor().redact(said[-1])[:MOST_SAID] if said else ""
-        raise StepFailed(
-            f"{notebook.relative_to(root)} stopped in cell {error.cell_index + 1}: {error.ename}: "
-            f"{last}\nTo look at it: make lab NOTEBOOK={_relative(executed, root)}"
-        ) from error
-    except (RuntimeError, TimeoutError) as error:
-        raise StepFailed(
-            f"{notebook.relative_to(root)}: its kernel did not start or did not answer: {error}"
-        ) from error
-
-
-def _private_sockets(folder: Path) -> Any:
-    """Have kernels speak through files in a folder of this user's, where there are such files."""
-    from traitlets.config import Config
-
-    if os.name == "nt":
-        return Config()
-    return Config({"KernelManager": {"transport": "ipc", "ip": str(folder / "kernel")}})
-
-
-@contextmanager
-def _quiet_environment(work: Path) -> Iterator[Path]:
-    """Set what kernels must not inherit, and put it back; yields a folder for their sockets."""
-    # A socket's path may have some hundred characters only, hence the system's temporary folder.
-    runtime = tempfile.mkdtemp(prefix="upr-")
-    changes = ENVIRONMENT | {
-        "IPYTHONDIR": str(work / ".ipython"),
-        "JUPYTER_RUNTIME_DIR": runtime,
-    }
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    try:
-        yield Path(runtime)
-    finally:
-        shutil.rmtree(runtime, ignore_errors=True)
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _commit(results: Path, target: Path, step: str, key: str) -> None:
-    """Rename a step's results into the store, whole: its manifest last, then one rename."""
-    files = {
-        path.relative_to(results).as_posix(): file_digest(path)
-        for path in sorted(results.rglob("*"))
-        if path.is_file()
-    }
-    manifest = {"step": step, "key": key, "files": files}
-    (results / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    try:
-        results.rename(target)
-    except OSError:
-        if not (target / "manifest.json").exists():  # else another run was first, with the same
-            raise
-
-
-def _is_whole(folder: Path) -> bool:
-    """Whether a step's folder in the store still holds, unchanged, what its manifest lists."""
-    path = folder / "manifest.json"
-    if not path.exists():
-        return False
-    files = json.loads(path.read_text(encoding="utf-8"))["files"]
-    return all(
-        (folder / name).is_file() and file_digest(folder / name) == digest
-        for name, digest in files.items()
-    )
-
-
-def _outputs_digest(folder: Path) -> str:
-    """Return one hash over what a step wrote, its executed notebook (times, ids) left out."""
-    files = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"]
-    data = {name: digest for name, digest in files.items() if not name.endswith(".ipynb")}
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
-
-
 def _refuse_taken_name(folder: Path, parameters: Parameters, replace: bool) -> None:
-    path = folder / "run.json"
+    path = folder / RUN_JSON
     if folder.exists() and not path.exists():
         raise InputError(
             f"{folder.name!r} is no run's folder, so it is not replaced: use another --set name=."
@@ -385,52 +386,16 @@ def _refuse_taken_name(folder: Path, parameters: Parameters, replace: bool) -> N
         )
 
 
-@contextmanager
-def _only_one(path: Path, name: str) -> Iterator[None]:
-    try:
-        with FileLock(path, timeout=0):
-            yield
-    except Timeout as error:
-        raise InputError(f"The run {name!r} is going on elsewhere: wait until it is done.") from (
-            error
-        )
-
-
-def _write_run_json(
-    staged: Path, parameters: Parameters, root: Path, done: list[Done], started: float
-) -> None:
-    files = export_files(parameters, root)
-    content = {
-        "name": parameters.name,
-        "parameters": parameters.model_dump(mode="json"),
-        "steps": [{"step": one.step, "status": one.status, "key": one.key} for one in done],
-        "inputs": [{"path": _relative(path, root), "sha256": file_digest(path)} for path in files]
-        + [
-            {"path": _relative(path, root), "sha256": file_digest(path)}
-            for path in sorted((root / "data" / parameters.consultation).glob("*.yml"))
-        ],
-        "versions": versions(),
-        "findings": [],
-        "times": {"started": _iso(started), "seconds": round(time.time() - started, 2)},
-    }
-    (staged / "run.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def _put_in_place(staged: Path, folder: Path) -> None:
-    """Put a run's folder in place of an older one; either is whole at any moment."""
-    old = staged.with_name(f"{staged.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    staged.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _relative(path: Path, root: Path) -> str:
+def relative(path: Path, root: Path) -> str:
+    """Return a path as seen from the project, as it is kept in files."""
     try:
         return Path(os.path.relpath(path, root)).as_posix()
     except ValueError:  # another drive of Windows
         return path.as_posix()
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _iso(seconds: float) -> str:

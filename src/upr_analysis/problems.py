@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from pydantic import ValidationError
-from rapidfuzz import process
 
 
 class InputError(Exception):
@@ -16,6 +15,8 @@ class InputError(Exception):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the nearest known word, or "" if none is near."""
+    from rapidfuzz import process
+
     match = process.extractOne(word, list(known), score_cutoff=70)
     return f"; did you mean {match[0]!r}?" if match else ""
 

@@ -1,24 +1,24 @@
-"""How a run shows on the terminal: a line a step on stdout, what goes on now on stderr."""
+"""How runs show on the terminal: a line a step on stdout, what goes on now on stderr."""
 
+import sys
 import time
 from types import TracebackType
-
-from rich.console import Console
-from rich.status import Status
+from typing import Any
 
 
 class Terminal:
-    """Progress for a person; `quiet` prints nothing. Without a terminal no moving line is drawn."""
+    """Progress of one run for a person. Without a terminal no moving line is drawn."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
-        self._console = Console(stderr=True)
-        self._status: Status | None = None
         self._started = time.monotonic()
+        self._status: Any = None
 
     def __enter__(self) -> "Terminal":
-        if not self._quiet and self._console.is_terminal:
-            self._status = self._console.status("checking what changed")
+        if not self._quiet and sys.stderr.isatty():
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status("checking what changed")
             self._status.start()
         return self
 
@@ -31,18 +31,19 @@ class Terminal:
         if self._status:
             self._status.stop()
 
-    def cell(self, step: str, number: int, of: int) -> None:
+    def cell(self, run: str, step: str, number: int, of: int) -> None:
         """Show the cell that begins."""
-        if self._status:
-            seconds = time.monotonic() - self._started
-            self._status.update(f"{step}  cell {number} of {of}  {seconds:.0f} s")
+        self._show(f"{step}  cell {number} of {of}")
 
-    def step(self, step: str, status: str) -> None:
+    def step(self, run: str, step: str, status: str) -> None:
         """Print a step that is done, for people and scripts alike."""
         if not self._quiet:
             print(f"{step}\t{status}", flush=True)
 
-    def page(self) -> None:
+    def pages(self, run: str) -> None:
         """Show that the pages are made."""
+        self._show("making the appendix")
+
+    def _show(self, text: str) -> None:
         if self._status:
-            self._status.update("making the appendix")
+            self._status.update(f"{text}  {time.monotonic() - self._started:.0f} s")

@@ -1,24 +1,16 @@
 """Where a run comes from: its versions, and an RO-Crate for whoever publishes it."""
 
 import json
-import platform
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from upr_analysis import __version__
 from upr_analysis.parameters import Parameters, meaning
 from upr_analysis.workspace import shown
 
-SCIENCE: Final = (
-    "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "pillow", "seaborn", "rapidfuzz", "babel",
-    "pydantic", "ruamel.yaml", "jinja2", "markupsafe",
-)  # fmt: skip
-RUNNERS: Final = ("papermill", "nbconvert", "ipykernel")
 MEDIA: Final = {
     ".html": "text/html",
     ".csv": "text/csv",
@@ -26,12 +18,6 @@ MEDIA: Final = {
     ".png": "image/png",
     ".ipynb": "application/x-ipynb+json",
 }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that a run's numbers may depend on."""
-    found = {"python": platform.python_version(), "upr_analysis": __version__}
-    return found | {name: version(name) for name in (*SCIENCE, *RUNNERS)}
 
 
 def crate_metadata(

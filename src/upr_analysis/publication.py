@@ -4,20 +4,26 @@ import ast
 import json
 import shutil
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import nbformat
 
 from upr_analysis.appendix import Link, Page, render_index, render_page
-from upr_analysis.documents import label
+from upr_analysis.documents import label, notebook_cells
 from upr_analysis.exports import read_export
 from upr_analysis.gate import Secrets, inspect
 from upr_analysis.overview import make_index
+from upr_analysis.parameters import Parameters
 from upr_analysis.privacy import contact_strings
-from upr_analysis.provenance import crate_metadata, versions
+from upr_analysis.problems import InputError
+from upr_analysis.provenance import crate_metadata
+from upr_analysis.questionnaire import read_questionnaire
+from upr_analysis.steps import BY_HAND, STEPS, notebooks, versions
+from upr_analysis.store import Entry
 from upr_analysis.words import say
-from upr_analysis.workspace import BY_HAND, STEPS, Step, shown
+from upr_analysis.workspace import Step, shown, write_csv
 
 PAGE_TITLES: Final = {
     "01_ingest": "step.ingest",
@@ -28,48 +34,122 @@ PAGE_TITLES: Final = {
 }
 
 
-class Refused(Exception):
-    """The gate's reasons for publishing nothing."""
+class Publication:
+    """A run's folder in the making: each step's page as soon as the step is done, then the rest."""
 
-    def __init__(self, reasons: tuple[str, ...]) -> None:
-        self.reasons = reasons
-        super().__init__("\n".join(reasons))
+    def __init__(self, parameters: Parameters, root: Path) -> None:
+        self._parameters = parameters
+        self._root = root
+        self._entries: dict[str, Entry] = {}
+        self._pages: dict[str, str] = {}
+        self._notebooks: dict[str, Any] = {}
+        self._refused: list[str] = []
+
+    def add_step(self, entry: Entry) -> None:
+        """Render the page of a step from its outputs and from the notebook's prose of today."""
+        self._entries[entry.step] = entry
+        notebook = _as_shown(entry, notebooks(self._root)[entry.step])
+        self._notebooks[entry.step] = notebook
+        name = say(PAGE_TITLES[entry.step], self._parameters.language)
+        page = Page(step=name, file=f"{entry.step}.html", **self._common)
+        try:
+            self._pages[page.file] = render_page(notebook, page)
+        except InputError as error:
+            self._refused += error.problems
+
+    def write(self, work: Path, staged: Path, folder: Path) -> tuple[list[str], list[str]]:
+        """Make the run's folder at `staged`, to stand at `folder`: `public/` and `private/`.
+
+        `work` holds every step's results. Returns the gate's reasons for publishing nothing,
+        `public/` then removed, and what a researcher should look at.
+        """
+        last = Step(STEPS[-1], self._parameters, (), self._root, work)
+        folders = {step: entry.folder for step, entry in self._entries.items()}
+        staged.mkdir(parents=True)
+        private = _gather(folders, staged / "private", "private")
+        write_csv(last.read("unknown_places"), private / "unknown_places.csv")
+        public = staged / "public"
+        if not self._refused:
+            _gather(folders, public, "public")
+            self._write_public(last, public)
+            _set_modes(public, folders=0o755, files=0o644)
+            banner = say("banner.invented.text", last.parameters.language) * (
+                last.source == "invented"
+            )
+            found = inspect(public, self._expected(), _secrets(last), banner)
+            self._refused += map(str, found)
+        if self._refused:
+            shutil.rmtree(public, ignore_errors=True)
+            (private / "refused.txt").write_text("\n".join(self._refused) + "\n", encoding="utf-8")
+        _set_modes(private, folders=0o700, files=0o600)
+        staged.chmod(0o755)
+        return self._refused, _notes(last, folder)
+
+    def _write_public(self, last: Step, public: Path) -> None:
+        _write_notebooks(self._notebooks, public / "notebooks")
+        pages = public / "appendix"
+        pages.mkdir(parents=True)
+        for file, text in self._pages.items():
+            (pages / file).write_text(text, encoding="utf-8")
+        index = make_index(last, self._common)
+        (pages / index.file).write_text(render_index(index), encoding="utf-8")
+        report = last.report
+        metadata = crate_metadata(
+            public,
+            self._parameters,
+            title=self._common["title"],
+            description=report.citation if report else label(last.questionnaire.about, "en"),
+            invented=last.source == "invented",
+            software=versions(),
+        )
+        (public / "ro-crate-metadata.json").write_text(metadata, encoding="utf-8")
+
+    @cached_property
+    def _common(self) -> dict[str, Any]:
+        """What all pages share; known once the first step is done."""
+        language = self._parameters.language
+        first = self._entries[STEPS[0]].folder / "private" / "source.json"
+        source = json.loads(first.read_text(encoding="utf-8"))["source"]
+        consultation = self._root / "data" / self._parameters.consultation
+        return {
+            "title": label(read_questionnaire(consultation).title, language),
+            "language": language,
+            "banner": "invented" if source == "invented" else "none",
+            "pages": (
+                Link("index.html", say("step.index", language)),
+                *(Link(f"{step}.html", say(PAGE_TITLES[step], language)) for step in STEPS),
+            ),
+            "provenance": _provenance(self._parameters, source),
+        }
+
+    def _expected(self) -> set[str]:
+        published = {
+            name.removeprefix("public/")
+            for entry in self._entries.values()
+            for name in entry.files
+            if name.startswith("public/")
+        }
+        pages = {f"appendix/{file}" for file in (*self._pages, "index.html")}
+        copies = {f"notebooks/{step}.ipynb" for step in STEPS}
+        return published | pages | copies | {"ro-crate-metadata.json"}
 
 
-def publish_run(last: Step, steps: Mapping[str, Path], staged: Path) -> None:
-    """Make the run's folder at `staged`: `public/` if the gate lets it pass, and `private/`.
-
-    `last` sees every table of the run; `steps` are the steps' folders in the store. Raises Refused,
-    `public/` removed, where something in it could harm anyone.
-    """
-    staged.mkdir(parents=True)
-    private = _gather(steps, staged / "private", "private")
-    last.read("unknown_places").to_csv(private / "unknown_places.csv", index=False)
-    _set_modes(private, folders=0o700, files=0o600)
-    public = staged / "public"
-    _gather(steps, public, "public")
-    pages = _pages(steps)
-    _write_notebooks(pages, public / "notebooks")
-    _write_appendix(last, pages, public / "appendix")
-    report = last.report
-    metadata = crate_metadata(
-        public,
-        last.parameters,
-        title=label(last.questionnaire.title, last.parameters.language),
-        description=report.citation if report else label(last.questionnaire.about, "en"),
-        invented=last.source == "invented",
-        software=versions(),
-    )
-    (public / "ro-crate-metadata.json").write_text(metadata, encoding="utf-8")
-    _set_modes(public, folders=0o755, files=0o644)
-    staged.chmod(0o755)
-    expected = _expected(steps)
-    refusals = inspect(public, expected, _secrets(last))
-    if refusals:
-        shutil.rmtree(public)
-        reasons = tuple(map(str, refusals))
-        (private / "refused.txt").write_text("\n".join(reasons) + "\n", encoding="utf-8")
-        raise Refused(reasons)
+def _notes(last: Step, folder: Path) -> list[str]:
+    """Return what a researcher should look at: nothing of an answer, only how many and where."""
+    unknown = last.read("unknown_places")
+    others = last.read("free_texts")["question"].str.endswith("_other").sum()
+    notes = []
+    if len(unknown):
+        notes.append(
+            f"{int(unknown['respondents'].sum())} answers name places that were not understood: "
+            f"see {folder / 'private' / 'unknown_places.csv'} and decide in places.yml."
+        )
+    if others:
+        notes.append(
+            f"{int(others)} answers in own words are counted as 'other': see free_texts in "
+            f"{folder / 'private'}, and declare spellings under 'also' where they are options."
+        )
+    return notes
 
 
 def _gather(steps: Mapping[str, Path], target: Path, side: str) -> Path:
@@ -77,7 +157,7 @@ def _gather(steps: Mapping[str, Path], target: Path, side: str) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     for folder in steps.values():
         for path in sorted((folder / side).rglob("*")):
-            if not path.is_file() or ".ipython" in path.parts:
+            if not path.is_file():
                 continue
             name = path.relative_to(folder / side)
             if side == "private" and path.suffix == ".ipynb":
@@ -92,26 +172,29 @@ def _set_modes(folder: Path, folders: int, files: int) -> None:
         path.chmod(folders if path.is_dir() else files)
 
 
-def _pages(steps: Mapping[str, Path]) -> dict[str, Any]:
-    """Read the executed notebooks, without what differs between equal runs or names this machine.
+def _as_shown(entry: Entry, source: Path) -> Any:
+    """Return a notebook as executed, its prose as it stands in `source` now.
 
-    The injected folder of the run becomes the default one.
+    Without what differs between equal runs or names this machine: times, ids, the run's folder.
     """
-    pages = {}
-    for step, folder in steps.items():
-        path = folder / "private" / f"{step}.ipynb"
-        notebook = nbformat.read(path, as_version=4)
-        notebook.metadata = nbformat.from_dict(
-            {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        )
-        for number, cell in enumerate(notebook.cells):
-            tags = cell.metadata.get("tags", [])
-            cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
-            cell.id = f"cell-{number}"
-            if "injected-parameters" in tags:
-                cell.source = "\n".join(map(_as_published, cell.source.splitlines()))
-        pages[step] = notebook
-    return pages
+    executed = nbformat.read(entry.folder / "private" / f"{entry.step}.ipynb", as_version=4)
+    code = iter([cell for cell in executed.cells if cell.cell_type == "code"])
+    cells: list[Any] = []
+    for cell in notebook_cells(source):
+        if cell["cell_type"] != "code":
+            cells.append(nbformat.v4.new_markdown_cell(cell["source"]))
+            continue
+        cells.append(next(code))
+        if "parameters" in cell["metadata"].get("tags", []):
+            cells.append(next(code))  # the cell that papermill adds
+    for number, cell in enumerate(cells):
+        tags = cell.metadata.get("tags", [])
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        cell.id = f"cell-{number}"
+        if "injected-parameters" in tags:
+            cell.source = "\n".join(map(_as_published, cell.source.splitlines()))
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
 def _as_published(line: str) -> str:
@@ -136,49 +219,14 @@ def _write_notebooks(pages: Mapping[str, Any], folder: Path) -> None:
         (folder / f"{step}.ipynb").write_text(text + "\n", encoding="utf-8")
 
 
-def _write_appendix(last: Step, notebooks: Mapping[str, Any], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    language = last.parameters.language
-    links = (
-        Link("index.html", say("step.index", language)),
-        *(Link(f"{step}.html", say(PAGE_TITLES[step], language)) for step in STEPS),
-    )
-    common: dict[str, Any] = {
-        "title": label(last.questionnaire.title, language),
-        "language": language,
-        "banner": "invented" if last.source == "invented" else "none",
-        "pages": links,
-        "provenance": _provenance(last),
-    }
-    for step, notebook in notebooks.items():
-        page = Page(step=say(PAGE_TITLES[step], language), file=f"{step}.html", **common)
-        text = render_page(notebook, page)
-        (folder / page.file).write_text(text, encoding="utf-8")
-    index = make_index(last, common)
-    (folder / "index.html").write_text(render_index(index), encoding="utf-8")
-
-
-def _provenance(last: Step) -> tuple[str, ...]:
-    language = last.parameters.language
-    software = versions()
+def _provenance(parameters: Parameters, source: str) -> tuple[str, ...]:
+    language = parameters.language
     return (
-        say("provenance.run", language, name=last.parameters.name),
-        say("provenance.date", language, date=last.parameters.date),
-        say(f"provenance.export.{last.source}", language),
-        " · ".join(f"{name} {number}" for name, number in software.items()),
+        say("provenance.run", language, name=parameters.name),
+        say("provenance.date", language, date=parameters.date),
+        say(f"provenance.export.{source}", language),
+        " · ".join(f"{name} {number}" for name, number in versions().items()),
     )
-
-
-def _expected(steps: Mapping[str, Path]) -> set[str]:
-    published = {
-        path.relative_to(folder / "public").as_posix()
-        for folder in steps.values()
-        for path in (folder / "public").rglob("*")
-        if path.is_file()
-    }
-    pages = {f"appendix/{step}.html" for step in STEPS} | {"appendix/index.html"}
-    notebooks = {f"notebooks/{step}.ipynb" for step in STEPS}
-    return published | pages | notebooks | {"ro-crate-metadata.json"}
 
 
 def _secrets(last: Step) -> Secrets:
@@ -203,5 +251,7 @@ def _secrets(last: Step) -> Secrets:
     own_texts += [
         path.read_text(encoding="utf-8") for path in (last.root / "notebooks").glob("*.ipynb")
     ]
+    own_texts += [" ".join(versions()), *map(str, last.parameters.model_dump().values())]
     paths = {str(last.root), str(Path.home()), str(last.work)}
-    return Secrets.gather(answers, strings, own_texts, paths)
+    pseudonyms = last.read("typed_respondents")["respondent"]
+    return Secrets.gather(answers, strings, own_texts, paths, pseudonyms)

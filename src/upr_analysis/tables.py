@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from upr_analysis.attacker import narrowest
 from upr_analysis.estimates import NOT_STATED
 from upr_analysis.exhibits import WITHHELD, Note, Table
 from upr_analysis.labels import NO_BREAK, Labels, inside, sentence
@@ -234,10 +233,11 @@ def protection_table(estimates: pd.DataFrame, labels: Labels) -> Table:
 
 def audit_table(audited: pd.DataFrame, labels: Labels) -> Table:
     """Return how many cells are protected and how narrowly the closest can be bounded."""
-    least = narrowest(audited)
+    # the widest that is asked holds where the base is large enough for it
+    wide = audited.loc[audited["needed"] == audited["needed"].max(), "width"]
     rows = [
         (labels.say("audit.protected"), len(audited)),
-        (labels.say("audit.narrowest"), None if least is None else least),
+        (labels.say("audit.narrowest"), int(wide.min()) if len(wide) else None),
     ]
     heads = [labels.say("places.what"), labels.say("places.count")]
     frame = pd.DataFrame(rows, columns=heads).astype({heads[1]: "Int64"})

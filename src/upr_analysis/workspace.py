@@ -4,10 +4,8 @@ A step's folder holds `private/` (tables about respondents, never published) and
 table is declared here and checked where a step writes it.
 """
 
-import hashlib
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,19 +23,8 @@ from upr_analysis.places import all_places
 from upr_analysis.problems import InputError, did_you_mean
 from upr_analysis.questionnaire import Questionnaire, read_questionnaire
 from upr_analysis.recommendations import Report, read_report
+from upr_analysis.steps import READS, SOURCE, STEPS, TICKET, digest_of
 from upr_analysis.words import say
-
-STEPS: Final = ("01_ingest", "02_clean", "03_thematic_coding", "04_cross_tabs", "05_figures")
-# The consultation's files that each step reads beside its tables.
-READS: Final = {
-    "01_ingest": frozenset({"questionnaire.yml", "invented.sha256"}),
-    "02_clean": frozenset({"questionnaire.yml", "places.yml"}),
-    "03_thematic_coding": frozenset({"questionnaire.yml", "codebook.yml"}),
-    "04_cross_tabs": frozenset({"questionnaire.yml", "codebook.yml", "report.yml"}),
-    "05_figures": frozenset({"questionnaire.yml", "codebook.yml"}),
-}
-BY_HAND: Final = "outputs/runs/by-hand/private"
-TICKET: Final = "ticket.json"  # what the runner leaves in a step's folder to say that it runs it
 
 
 @dataclass(frozen=True)
@@ -209,16 +196,11 @@ class Step:
         if self.name == STEPS[0]:
             digest = digest_of(self.export_files)
             return "invented" if is_invented(digest, self.consultation) else "real"
-        return str(self.read_json(STEPS[0], "export")["source"])
+        return str(self.read_json(*SOURCE.split("/private/"))["source"])
 
     def read(self, table: str) -> pd.DataFrame:
         """Read a table that this or an earlier step wrote."""
-        path = self.work / TABLES[table].step / "private" / f"{table}.parquet"
-        if not path.exists():
-            raise InputError(
-                f"{self.name} reads {table}, which {TABLES[table].step} writes: run that first."
-            )
-        return pd.read_parquet(path)
+        return pd.read_parquet(self._of_earlier(TABLES[table].step, f"private/{table}.parquet"))
 
     def write(self, table: str, frame: pd.DataFrame) -> None:
         """Check a table and write it where only its owner can read it."""
@@ -228,14 +210,12 @@ class Step:
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write facts about the data (no respondent's) beside the private tables."""
-        path = self._path("private", f"{name}.json")
+        path = self._path("private", name)
         path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
     def read_json(self, step: str, name: str) -> dict[str, Any]:
         """Read what `write_json` wrote in a step."""
-        path = self.work / step / "private" / f"{name}.json"
-        if not path.exists():
-            raise InputError(f"{self.name} reads what {step} writes: run that first.")
+        path = self._of_earlier(step, f"private/{name}")
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return content
 
@@ -249,10 +229,14 @@ class Step:
 
     def read_published(self, step: str, name: str) -> pd.DataFrame:
         """Read a csv table that a step published, with the estimates' types where it is theirs."""
-        path = self.work / step / "public" / name
+        return read_estimates(self._of_earlier(step, f"public/{name}"))
+
+    def _of_earlier(self, step: str, name: str) -> Path:
+        path = self.work / step / name
         if not path.exists():
-            raise InputError(f"{self.name} reads {name}, which {step} writes: run that first.")
-        return read_estimates(path)
+            todo = "run that first" if self.by_hand else "declare it in steps.INPUTS"
+            raise InputError(f"{self.name} reads {name}, which {step} writes: {todo}.")
+        return path
 
     def _path(self, side: str, name: str) -> Path:
         folder = self.work / self.name / side
@@ -352,23 +336,9 @@ def read_estimates(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=numbers)
 
 
-def digest_of(files: Iterable[Path]) -> str:
-    """Return one SHA-256 over the bytes of files, one after the other."""
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def shown(value: object) -> str:
     """Return a parameter's value as a reader sees it, a path of this machine by its name only."""
-    if isinstance(value, str) and Path(value).is_absolute():
+    if isinstance(value, str) and (Path(value).is_absolute() or value.startswith("..")):
         return Path(value).name
     if isinstance(value, tuple):
         return ", ".join(map(str, value))

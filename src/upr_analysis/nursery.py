@@ -1,0 +1,198 @@
+"""The process that kernels are forked from: it imports what notebooks need, once, and runs none.
+
+A forked kernel starts from that state, in which no notebook has run, so nothing leaks from one to
+the next. It speaks lines of JSON: `{"fork": [arguments]}`, `{"poll": pid}`. When its standard
+input closes, whoever ran it is gone, and it ends all its kernels and itself.
+"""
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, Final
+
+KERNEL_MODULES: Final = (
+    "IPython.core.completerlib",
+    "IPython.extensions.storemagic",
+    "ipykernel.debugger",
+    "ipykernel.ipkernel",
+    "ipykernel.kernelapp",
+)
+DIE_WITH_PARENT: Final = 1  # prctl(2): PR_SET_PDEATHSIG
+
+
+# What a kernel must not take from whoever runs it, for equal bytes from equal inputs.
+ENVIRONMENT: Final = {
+    "PYTHONHASHSEED": "0",
+    "SOURCE_DATE_EPOCH": "0",
+    "TZ": "UTC",
+    "MPLBACKEND": "agg",
+    "JUPYTER_PREFER_ENV_PATH": "1",
+    "PYTHONDONTWRITEBYTECODE": "",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's, see the next line
+    # Sums in another order round otherwise, and a fork takes no thread but its own along.
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+}
+
+
+@contextmanager
+def quiet_environment() -> Iterator[Path]:
+    """Take out of the environment what kernels must not inherit, and put it back.
+
+    Yields a folder for their sockets and settings that is gone afterwards.
+    """
+    # A socket's path may have some hundred characters only, hence the system's temporary folder.
+    runtime = tempfile.mkdtemp(prefix="upr-")
+    changes = ENVIRONMENT | {"IPYTHONDIR": f"{runtime}/ipython", "JUPYTER_RUNTIME_DIR": runtime}
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield Path(runtime)
+    finally:
+        shutil.rmtree(runtime, ignore_errors=True)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+class Nursery:
+    """The process, for whoever runs it; safe for several threads."""
+
+    def __init__(self, modules: Iterable[str], root: Path) -> None:
+        self._lock = threading.Lock()
+        self._threads = 0  # unknown until it has imported all
+        self._process = subprocess.Popen(
+            # as Jupyter starts kernels, else the debugger complains in each of them
+            [sys.executable, "-Xfrozen_modules=off", "-m", "upr_analysis.nursery", *modules],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=root,
+            start_new_session=True,  # Ctrl-C is for whoever runs it, who then ends it
+        )
+
+    def ready(self) -> bool:
+        """Wait until all is imported; whether a fork of it is safe."""
+        with self._lock:
+            self._threads = self._threads or int(self._answer()["threads"])
+        return self._threads == 1
+
+    def fork(self, arguments: list[str]) -> int:
+        """Fork a kernel with these arguments, and return its process number."""
+        return int(self._ask({"fork": arguments})["pid"])
+
+    def poll(self, pid: int) -> int | None:
+        """Return how a kernel ended (minus the signal that ended it), None while it lives."""
+        status: int | None = self._ask({"poll": pid})["status"]
+        return status
+
+    def close(self) -> None:
+        """End the process and all that was forked from it."""
+        with self._lock, suppress(BrokenPipeError):
+            self._pipe(self._process.stdin).close()
+        self._process.wait()
+        self._pipe(self._process.stdout).close()
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            asks = self._pipe(self._process.stdin)
+            if asks.closed:
+                raise RuntimeError("notebooks were stopped")
+            asks.write(json.dumps(request).encode() + b"\n")
+            asks.flush()
+            return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        line = self._pipe(self._process.stdout).readline()
+        if not line:
+            raise RuntimeError("the process that kernels are forked from ended")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    @staticmethod
+    def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+        assert stream is not None  # as subprocess.PIPE was asked for
+        return stream
+
+
+def main(modules: list[str]) -> None:
+    """Import `modules` and what a kernel needs, say so, and fork kernels as asked."""
+    here = Path.cwd()
+    sys.path = [entry for entry in sys.path if Path(entry) != here]  # as ipykernel's launcher does
+    for name in [*KERNEL_MODULES, *modules]:
+        with suppress(ImportError):  # the notebook that wants it says so better
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # what is shared stays shared
+    # Only the calling thread lives on in a fork; a lock that another held would stay held.
+    _say({"threads": len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 1})
+    kernels: set[int] = set()
+    for line in sys.stdin.buffer:
+        request = json.loads(line)
+        if "fork" in request:
+            child = os.fork()
+            if not child:
+                _be_kernel(request["fork"])
+            kernels.add(child)
+            _say({"pid": child})
+        else:
+            _say({"status": _poll(request["poll"], kernels)})
+    for pid in kernels:
+        _end(pid)
+
+
+def _say(answer: dict[str, Any]) -> None:
+    os.write(1, json.dumps(answer).encode() + b"\n")
+
+
+def _poll(pid: int, kernels: set[int]) -> int | None:
+    """Return how a kernel ended (minus the signal that ended it), None while it lives."""
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    if not ended:
+        return None
+    kernels.discard(pid)
+    return os.waitstatus_to_exitcode(status)
+
+
+def _end(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        os.kill(pid, signal.SIGKILL)  # forked, but not yet in a group of its own
+
+
+def _be_kernel(arguments: list[str]) -> None:
+    """Turn this fresh fork into a kernel; does not return."""
+    from ipykernel.kernelapp import IPKernelApp
+
+    parent = os.getppid()
+    os.setsid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(2, 1)  # not the parent's line to whoever asked
+    if "numpy" in sys.modules:  # forks would all draw the same
+        sys.modules["numpy"].random.seed()
+    sys.argv = ["ipykernel_launcher", *arguments]
+    app = IPKernelApp.instance()
+    app.initialize(arguments)  # type: ignore[no-untyped-call]
+    app.start()  # type: ignore[no-untyped-call]
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
