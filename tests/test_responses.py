@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from upr_analysis.exports import read_export
 from upr_analysis.problems import InputError
-from upr_analysis.responses import OptionSplitter, item_response, type_responses
+from upr_analysis.questionnaire import Question
+from upr_analysis.responses import OptionSplitter, asks_for_names, item_response, type_responses
 
 OPTIONS = {"index": "index", "letter, of the high commissioner": "letter", "letter": "plain"}
 
@@ -107,3 +108,68 @@ def test_every_state_is_counted_once_a_respondent(questionnaire, export_file):
     states = item_response(typed(questionnaire, export_file, *rows).respondents, questionnaire)
     assert (states[["answered", "skipped", "not_asked"]].sum(axis=1) == 2).all()
     assert states.set_index("question").loc["Q5"].tolist() == [1, 0, 1]
+
+
+ASKED = "Id,Lang,Kind,Tools,Countries,Engaged,How,Why,E-mail,Name,Organisation"
+
+
+@pytest.fixture
+def typed_with_contacts(questionnaire, export_file):
+    """Type rows (country, another tool, why, name, organisation) of a survey that asks for both."""
+    contacts = [
+        Question(name=f"Q8_{label}", type="text", label={"en": label}, role="contact")
+        for label in ("Name", "Organisation")
+    ]
+    survey = questionnaire.model_copy(update={"survey": (*questionnaire.survey, *contacts)})
+
+    def typed_rows(*rows):
+        lines = [
+            f'{number},en,NGO,"{tool}","{country}",,,"{why}",,{name},{organisation}'
+            for number, (country, tool, why, name, organisation) in enumerate(rows)
+        ]
+        return typed(survey, lambda *cells: export_file(*cells, header=ASKED), *lines)
+
+    return typed_rows
+
+
+def test_own_organisation_is_left_in_the_list_of_countries(typed_with_contacts):
+    responses = typed_with_contacts(("Kenya", "", "Kenya Network, in Kenya", "", "Kenya Network"))
+    assert responses.free_texts["text"].tolist() == ["Kenya"]
+    assert responses.open_responses["text"].tolist() == ["[contact], in Kenya"]
+
+
+def test_personal_data_in_countries_and_behind_other_are_replaced(typed_with_contacts):
+    tool = "a map by Ada Lovelace"
+    responses = typed_with_contacts(
+        ("Kenya; ada@example.org", tool, "", "Ada Lovelace", ""), ("Mali", tool, "", "", "")
+    )
+    assert sorted(responses.free_texts["text"]) == [
+        "Kenya; [e-mail]", "Mali", "a map by [contact]", "a map by [contact]",
+    ]  # fmt: skip
+
+
+def test_an_organisation_changes_no_word_of_anybody_else(typed_with_contacts):
+    answer = "the digital divide of civil society, says Ada Lovelace"
+    responses = typed_with_contacts(
+        ("", "", "", "Ada Lovelace", "digital divide; civil society"), ("", "", answer, "", "")
+    )
+    assert responses.open_responses["text"].tolist() == [
+        "", "the digital divide of civil society, says [contact]",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("label", "holds"),
+    [
+        ("Surname", True),
+        ("Prénom et nom", True),
+        ("Nombre", True),
+        ("Organisation name", False),
+        ("Nom de l'organisation", False),
+        ("Name, organisation and e-mail", None),
+        ("How can we reach you?", None),
+    ],
+)
+def test_labels_tell_whether_names_of_people_are_asked_for(label, holds):
+    question = Question(name="Q1", type="text", label={"en": label}, role="contact")
+    assert asks_for_names(question) is holds

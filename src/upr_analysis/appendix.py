@@ -107,7 +107,7 @@ class Link:
     title: str
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"(?:\.\./)?[\w-][\w.-]*(?:/[\w-][\w.-]*)*", self.file):
+        if not re.fullmatch(r"(?:\.\./)*[\w-][\w.-]*(?:/[\w-][\w.-]*)*", self.file):
             raise InputError(f"A page links to {self.file!r}: give a relative path of plain names.")
 
 

@@ -1,6 +1,7 @@
 """Everything that can be wrong with a run's inputs, found at once and before anything runs."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,14 +44,38 @@ def check(path: Path, assignments: tuple[str, ...], root: Path) -> Checked:
     problems += parameter_cell_problems(notebooks(root))
     if parameters is None:
         raise InputError(problems)
+    rows, others = _check_inputs(parameters, root)
+    if problems or others:
+        raise InputError(problems + others)
+    return Checked(parameters, rows)
+
+
+def check_together(runs: Sequence[Parameters], root: Path) -> None:
+    """Check several runs as `check` does each, an export once; InputError says each problem once.
+
+    That a sweep of hundreds does not type the same answers hundreds of times.
+    """
+    problems = parameter_cell_problems(notebooks(root))
+    seen: set[tuple[str, str]] = set()
+    for parameters in runs:
+        export = (parameters.consultation, parameters.export)
+        _, found = _check_inputs(parameters, root, with_export=export not in seen)
+        seen.add(export)
+        problems += found
+    if problems:
+        raise InputError(dict.fromkeys(problems))
+
+
+def _check_inputs(
+    parameters: Parameters, root: Path, with_export: bool = True
+) -> tuple[int, list[str]]:
+    """Return how many responses can be typed, and the problems of a consultation's files."""
+    problems: list[str] = []
     folder = root / "data" / parameters.consultation
     if not folder.is_dir():
         known = [one.name for one in (root / "data").iterdir() if one.is_dir()]
         hint = did_you_mean(parameters.consultation, known)
-        raise InputError(
-            [*problems, f"data/{parameters.consultation} is not there: correct "
-             f"'consultation'{hint}"]
-        )  # fmt: skip
+        return 0, [f"data/{parameters.consultation} is not there: correct 'consultation'{hint}"]
     questionnaire = _tried(problems, read_questionnaire, folder)
     codebook = _tried(problems, read_codebook, folder)
     report = _tried(problems, read_report, folder)
@@ -69,17 +94,14 @@ def check(path: Path, assignments: tuple[str, ...], root: Path) -> Checked:
         if questionnaire is not None:
             problems += _published_problems(report, questionnaire, codebook)
             problems += _glyph_problems(parameters, questionnaire, codebook)
+            problems += _imported_code_problems(questionnaire, codebook)
     rows = 0
-    if questionnaire is not None:
+    if questionnaire is not None and with_export:
         export = _tried(problems, _read, parameters, root, questionnaire)
         if export is not None:
             rows = export.rows
             _tried(problems, type_responses, export, questionnaire, parameters.seed)
-        if codebook is not None:
-            problems += _imported_code_problems(questionnaire, codebook)
-    if problems:
-        raise InputError(problems)
-    return Checked(parameters, rows)
+    return rows, problems
 
 
 def _read(parameters: Parameters, root: Path, questionnaire: Questionnaire) -> Export:

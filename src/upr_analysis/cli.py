@@ -1,5 +1,6 @@
 """The command `upr`. Heavy modules are imported where they are used, so that help is quick."""
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +23,16 @@ def _parameter_names() -> list[str]:
     from upr_analysis.parameters import Parameters
 
     return [f"{name}=" for name in Parameters.model_fields]
+
+
+def _run_names() -> list[str]:
+    return sorted(path.parent.name for path in Path("outputs/runs").glob("*/run.json"))
+
+
+def _steps() -> list[str]:
+    from upr_analysis.steps import STEPS
+
+    return list(STEPS)
 
 
 ParamsFile = Annotated[
@@ -132,6 +143,192 @@ def _finish(finished: Any, quiet: bool) -> None:
 
 
 @app.command()
+def sweep(
+    sweep: Annotated[
+        Path,
+        typer.Argument(metavar="SWEEP.yml", help="Base, axes, exclusions.", show_default=False),
+    ],
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="Steps at a time. [default: processors]")
+    ] = os.cpu_count() or 1,
+    outputs: Outputs = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace runs of these names with other parameters.")
+    ] = False,
+    engine: EngineOption = None,
+    quiet: Quiet = False,
+) -> None:
+    """Make many runs, shared steps once, and a page on what their parameters change.
+
+    Prints a line a run, then the path of the page. An interrupted sweep goes on where it stopped.
+    """
+    from upr_analysis.parameters import project_root
+    from upr_analysis.pipeline import Runner, default_engine
+    from upr_analysis.progress import SweepTerminal
+    from upr_analysis.sweep_page import write_sweep_page
+    from upr_analysis.sweeps import read_sweep, run_sweep
+
+    root = _root(sweep, project_root)
+    members = read_sweep(sweep, root)
+    target = _outputs(outputs, root)
+    name = engine.value if engine else default_engine()
+    with (
+        SweepTerminal(len(members), quiet) as progress,
+        Runner(root, target, progress, name, jobs) as runner,
+    ):
+        runner.store.prepare(root)
+        with runner.store.only_one(f"sweep {sweep.stem}"):
+            try:
+                outcomes = run_sweep(members, runner, progress, replace)
+            except KeyboardInterrupt:
+                _fail("Stopped. Runs and steps that are done are reused at the next start.", 130)
+            page = write_sweep_page(sweep.stem, outcomes, runner.store, root)
+    typer.echo(page)
+    if any(one.status in ("failed", "refused") for one in outcomes):
+        raise typer.Exit(1)
+
+
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="A run's name or folder.", autocompletion=_run_names, show_default=False
+    ),
+]
+
+
+@app.command()
+def compare(first: RunName, second: RunName, outputs: Outputs = None) -> None:
+    """Say what differs between two runs and why; prints the path of a page with figures last."""
+    from upr_analysis.comparison import compare_runs, render_comparison
+    from upr_analysis.inspection import find_run
+    from upr_analysis.store import Store
+
+    root = _here()
+    target = _outputs(outputs, root)
+    folders = [find_run(name, target) for name in (first, second)]
+    found = compare_runs(*folders, root)
+    for line in found.lines():
+        typer.echo(line)
+    store = Store(target)
+    store.prepare(root)
+    staged = store.staging / f"{folders[0].name}--{folders[1].name}.compare"
+    staged.mkdir(mode=0o700, exist_ok=True)
+    (staged / "index.html").write_text(render_comparison(found), encoding="utf-8")
+    page = target / "compared" / f"{folders[0].name}--{folders[1].name}"
+    store.put_in_place(staged, page)
+    typer.echo(page / "index.html")
+
+
+@app.command()
+def verify(
+    run: RunName, outputs: Outputs = None, engine: EngineOption = None, quiet: Quiet = False
+) -> None:
+    """Make a run again in an empty store, and grade each published file.
+
+    A line a file: identical bytes, equal numbers, or different; exit 1 if any is different. Of a
+    folder that was published, its tables and figures are made again from its estimates.
+    """
+    from upr_analysis.inspection import find_run
+    from upr_analysis.pipeline import default_engine
+    from upr_analysis.progress import Terminal
+    from upr_analysis.verification import verify as verify_run
+
+    root = _here()
+    folder = find_run(run, _outputs(outputs, root))
+    with Terminal(quiet=quiet, lines=False) as progress:
+        name = engine.value if engine else default_engine()
+        verified = verify_run(folder, root, progress, name)
+    for file, grade in verified.grades.items():
+        if not quiet or grade not in ("identical", "equal"):
+            typer.echo(f"{grade}\t{file}")
+    for note in verified.notes:
+        typer.echo(note, err=True)
+    if not verified.holds:
+        _fail(f"{folder.name} does not come out the same.", 1)
+
+
+@app.command()
+def status(outputs: Outputs = None) -> None:
+    """List runs, whether each would come out the same today, and what the store holds."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from upr_analysis.inspection import run_statuses
+    from upr_analysis.store import Store, size_of
+
+    root = _here()
+    store = Store(_outputs(outputs, root))
+    table = Table("run", "made", "state", "size", box=None, pad_edge=False)
+    for one in run_statuses(store, root):
+        table.add_row(one.name, one.made, one.state, _megabytes(one.size))
+    console = Console()
+    console.print(table)
+    unused = sum(size_of(path) for path in store.unused())
+    console.print(
+        f"store: {_megabytes(size_of(store.entries))}, of which {_megabytes(unused)} no run uses "
+        "(upr gc removes it)"
+    )
+
+
+@app.command()
+def gc(
+    outputs: Outputs = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Say what would go, remove nothing.")
+    ] = False,
+) -> None:
+    """Remove from the store what no run uses, and what was left half done."""
+    from upr_analysis.inspection import remove_unused
+    from upr_analysis.store import Store
+
+    root = _here()
+    store = Store(_outputs(outputs, root))
+    store.prepare(root)
+    removed = remove_unused(store, dry_run)
+    for path, size in removed:
+        typer.echo(f"{_megabytes(size)}\t{path.relative_to(store.outputs)}")
+    done = "would be freed" if dry_run else "freed"
+    typer.echo(f"{_megabytes(sum(size for _, size in removed))} {done}")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def debug(
+    context: typer.Context,
+    step: Annotated[
+        str,
+        typer.Argument(help="As 03_thematic_coding.", autocompletion=_steps, show_default=False),
+    ],
+    run: Annotated[
+        str,
+        typer.Option(
+            "--run", help="The run, failed ones too.", autocompletion=_run_names, show_default=False
+        ),
+    ],
+    outputs: Outputs = None,
+) -> None:
+    """Open JupyterLab on a copy of a step: the same inputs, the run's values injected.
+
+    Further options are JupyterLab's own. What is done in the copy changes no run.
+    """
+    import subprocess
+    from importlib.util import find_spec
+
+    from upr_analysis.inspection import lay_out
+    from upr_analysis.pipeline import Runner
+    from upr_analysis.problems import InputError
+    from upr_analysis.progress import Terminal
+
+    root = _here()
+    with Runner(root, _outputs(outputs, root), Terminal(quiet=True), "papermill") as runner:
+        notebook = lay_out(step, run, runner)
+    typer.echo(notebook)
+    if find_spec("jupyterlab") is None:
+        raise InputError("JupyterLab is not installed: run make lab once, or open the file above.")
+    command = [sys.executable, "-m", "jupyterlab", str(notebook), *context.args]
+    raise typer.Exit(subprocess.run(command, check=False, cwd=root).returncode)
+
+
+@app.command()
 def check(params: ParamsFile, assignments: Assignments = None) -> None:
     """Name every problem in parameters, questionnaire, codebook and export; run nothing."""
     from upr_analysis.checks import check as check_inputs
@@ -165,6 +362,16 @@ def _root(params: Path, find: Callable[[Path], Path]) -> Path:
         return find(params.parent)
     except InputError:
         return find(Path.cwd())
+
+
+def _here() -> Path:
+    from upr_analysis.parameters import project_root
+
+    return project_root(Path.cwd())
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
 
 
 def _outputs(given: Path | None, root: Path) -> Path:

@@ -174,8 +174,17 @@ def export_files(parameters: Parameters, root: Path) -> tuple[Path, ...]:
 
 def cell_defaults(notebook: Path) -> dict[str, Any]:
     """Return name -> default of a notebook's parameter cell, which may hold only literals."""
+    return literals(_parameter_cell(notebook), notebook.name)
+
+
+def literals(source: str, where: str) -> dict[str, Any]:
+    """Return name -> value of code that assigns literals; InputError where it does anything else.
+
+    Read by its syntax tree: papermill's own reading takes `x = "a=b"` and others for what they are
+    not.
+    """
     values: dict[str, Any] = {}
-    for statement in ast.parse(_parameter_cell(notebook)).body:
+    for statement in ast.parse(source).body:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 pass
@@ -183,13 +192,13 @@ def cell_defaults(notebook: Path) -> dict[str, Any]:
                 pass
             case _:
                 raise InputError(
-                    f"{notebook.name}: the parameter cell, line {statement.lineno}, is no "
-                    "assignment of a literal to a name."
+                    f"{where}: the parameter cell, line {statement.lineno}, is no assignment of a "
+                    "literal to a name."
                 )
         try:
             values[name] = ast.literal_eval(value)
         except ValueError as error:
-            raise InputError(f"{notebook.name}: {name} is no literal.") from error
+            raise InputError(f"{where}: {name} is no literal.") from error
     return values
 
 

@@ -12,7 +12,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -124,8 +124,9 @@ class Runner:
         self._failed: dict[str, StepFailed] = {}
         self._lock = threading.Lock()
         self._nursery: Nursery | None = None
-        self._engine: Any = None
+        self._executes: Any = None
         self._open = ExitStack()
+        self._stopped = False
 
     def __enter__(self) -> "Runner":
         self._runtime = self._open.enter_context(quiet_environment())
@@ -142,7 +143,8 @@ class Runner:
         self._open.close()
 
     def stop(self) -> None:
-        """End all kernels; a run that waits for one ends with StepFailed."""
+        """End all kernels and begin no step; runs that are under way end with StepFailed."""
+        self._stopped = True
         if self._nursery:
             self._nursery.close()
 
@@ -155,7 +157,7 @@ class Runner:
     def _next_missing(self, parameters: Parameters) -> str | None:
         entries: list[Entry] = []
         for step in STEPS:
-            _, key = self._key(step, parameters, entries)
+            _, key = self.key(step, parameters, entries)
             entry = self.store.find(key)
             if entry is None:
                 return step
@@ -175,7 +177,7 @@ class Runner:
         mark = fingerprint(parameters, self.root)  # before anything is read: a change shows later
         self.store.prepare(self.root)
         with self.store.only_one(parameters.name):
-            _refuse_taken_name(folder, parameters, replace)
+            refuse_taken_name(folder, parameters, replace)
             self._record_attempt(parameters)
             try:
                 return self._run(parameters, folder, mark, started)
@@ -205,7 +207,7 @@ class Runner:
             for page in pages:
                 page.result()
             work = self.store.staging / f"{name}.tables"
-            _link(work, "", [one.entry for one in done], None)
+            link(work, "", [one.entry for one in done], None)
             refusals, notes = publication.write(work, staged, folder)
             shutil.rmtree(work)
         steps = tuple((one.entry.step, one.status) for one in done)
@@ -226,26 +228,29 @@ class Runner:
             self.attempt(parameters.name), {"parameters": parameters.model_dump(mode="json")}
         )
 
-    def _key(
+    def key(
         self, step: str, parameters: Parameters, before: Sequence[Entry]
     ) -> tuple[dict[str, dict[str, Any]], str]:
+        """Return what a step's results depend on, and the name that gives them in the store."""
         made = {name: digest for one in before for name, digest in one.outputs.items()}
         inputs = {name: made[name] for name in INPUTS[step]}
         depends = dependencies(step, notebooks(self.root)[step], parameters, self.root, inputs)
         return depends, key_of(step, depends)
 
     def _do_step(self, step: str, parameters: Parameters, before: list[Entry]) -> Done:
-        depends, key = self._key(step, parameters, before)
+        depends, key = self.key(step, parameters, before)
         if entry := self.store.find(key):
             return Done(entry, "reused")
         with self.store.claim(key):
             if entry := self.store.find(key):  # made meanwhile, for another run
                 return Done(entry, "reused")
+            if self._stopped:
+                raise StepFailed("stopped")
             if key in self._failed:
                 raise self._failed[key]
             work = self.store.staging / f"{parameters.name}.{step}"
             try:
-                _link(work, step, before, INPUTS[step])
+                link(work, step, before, INPUTS[step])
                 with self._slots:
                     self._execute(step, parameters, work)
                 entry = self.store.commit(work / step, key, step, depends)
@@ -256,39 +261,45 @@ class Runner:
             return Done(entry, "run")
 
     def _execute(self, step: str, parameters: Parameters, work: Path) -> None:
+        notebook = notebooks(self.root)[step]
+        values = own_values(notebook, parameters)
+        total = len(notebook_cells(notebook)) + 1  # papermill adds the cell of the parameters
+        wrong = self.execute(
+            step,
+            values,
+            work,
+            lambda number: self._progress.cell(parameters.name, step, number, total),
+        )
+        if wrong:
+            raise StepFailed(f"{wrong}\nTo look at it: upr debug {step} --run {parameters.name}")
+
+    def execute(
+        self, step: str, values: Mapping[str, Any], work: Path, on_cell: Callable[[int], None]
+    ) -> str:
+        """Run a step's notebook on what is laid out in `work`; return what went wrong, or ""."""
         from upr_analysis.failures import explain
 
-        notebook = notebooks(self.root)[step]
         executed = work / step / "private" / f"{step}.ipynb"
-        values = own_values(notebook, parameters) | {"work": relative(work, self.root)}
-        total = len(notebook_cells(notebook)) + 1  # papermill adds the cell of the parameters
+        given = {**values, "work": relative(work, self.root)}
         try:
-            self._started_engine().execute(
-                notebook,
-                executed,
-                values,
-                lambda number: self._progress.cell(parameters.name, step, number, total),
-            )
+            self._engine().execute(notebooks(self.root)[step], executed, given, on_cell)
             wrong = unfinished(work / step, step)
         except Exception as error:
             if isinstance(error, OSError) and error.errno in FULL:
                 raise
             wrong = explain(error)
-        if wrong:
-            raise StepFailed(
-                f"notebooks/{notebook.name} {wrong}\n"
-                f"To look at it: upr debug {step} --run {parameters.name}"
-            )
+        return wrong and f"notebooks/{step}.ipynb {wrong}"
 
-    def _started_engine(self) -> Any:
+    def _engine(self) -> Any:
+        """Return what runs notebooks, started at the first call."""
         from upr_analysis.engines import Engine
 
         with self._lock:
-            if self._engine is None:
+            if self._executes is None:
                 if self._engine_name == "fork" and self._nursery is None:
                     self._nursery = Nursery(_imports(self.root), self.root)
-                self._engine = Engine(self.root, self._runtime, self._nursery)
-            return self._engine
+                self._executes = Engine(self.root, self._runtime, self._nursery)
+            return self._executes
 
     def _record(
         self, parameters: Parameters, done: list[Done], mark: str, started: float
@@ -348,25 +359,42 @@ def _imports(root: Path) -> list[str]:
     return sorted({*named, *(f"upr_analysis.{name}" for name in modules_of(code))})
 
 
-def _link(work: Path, step: str, before: Iterable[Entry], wanted: Iterable[str] | None) -> None:
-    """Make a step's folder: the files that it reads of earlier steps by link, its own empty."""
+def link(
+    work: Path,
+    step: str,
+    before: Iterable[Entry],
+    wanted: Iterable[str] | None,
+    copy: bool = False,
+) -> None:
+    """Make a step's folder: the files that it reads of earlier steps by link, its own empty.
+
+    With `copy` they may be written to, and whoever runs the notebook is a person.
+    """
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(mode=0o700, parents=True)
-    (work / TICKET).write_text(json.dumps({"step": step}), encoding="utf-8")
+    if not copy:
+        (work / TICKET).write_text(json.dumps({"step": step}), encoding="utf-8")
     for one in before:
         for name in one.files:
             if wanted is None or f"{one.step}/{name}" in wanted:
                 target = work / one.step / name
                 target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                try:
-                    target.symlink_to(os.path.relpath(one.folder / name, target.parent))
-                except OSError:  # Windows without the right to make links
+                if copy or not _linked(one.folder / name, target):
                     shutil.copyfile(one.folder / name, target)
     if step:
         (work / step / "private").mkdir(mode=0o700, parents=True)
 
 
-def _refuse_taken_name(folder: Path, parameters: Parameters, replace: bool) -> None:
+def _linked(path: Path, target: Path) -> bool:
+    try:
+        target.symlink_to(os.path.relpath(path, target.parent))
+    except OSError:  # Windows without the right to make links
+        return False
+    return True
+
+
+def refuse_taken_name(folder: Path, parameters: Parameters, replace: bool) -> None:
+    """Raise InputError where a folder is no run's, or a run's with other parameters."""
     path = folder / RUN_JSON
     if folder.exists() and not path.exists():
         raise InputError(

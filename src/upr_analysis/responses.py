@@ -13,13 +13,22 @@ import numpy as np
 import pandas as pd
 
 from upr_analysis.exports import Export
-from upr_analysis.privacy import Redactor, contact_strings
+from upr_analysis.privacy import Redactor, plain_copy, strings_to_find
 from upr_analysis.problems import InputError
 from upr_analysis.questionnaire import Choice, Question, Questionnaire, relevance
 
 STATES: Final = ("answered", "skipped", "not_asked")
 STATE_DTYPE: Final = pd.CategoricalDtype(list(STATES))
 MOST_PROBLEMS: Final = 20  # rows named for one question; the rest is counted
+# What a label says that asks for people's names, and for an organisation's; without accents.
+NAME: Final = re.compile(
+    r"(?<!tion )\b(?:sur|fore)?names?\b(?! of)|\bprenom|\b(?:noms?|nombres?)\b(?! d)|\bapellido",
+    re.IGNORECASE,
+)
+ORGANISATION: Final = re.compile(
+    r"organi[sz]a|associa|asocia|institu|company|entreprise|empresa|employ|\bngo\b|\bong\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -313,16 +322,20 @@ class _Typing:
 
     def finish(self) -> Responses:
         """Redact the words and put the tables together."""
+        words = {**self.texts, **self.free}
         contacts = [
-            self.export.answers[question.name]
+            (self.export.answers[question.name], asks_for_names(question))
             for question in self.questionnaire.with_role("contact")
             if question.name in self.export.answers
         ]
-        own, everyone = contact_strings([*contacts, *self.export.personal])
-        redactor = Redactor(everyone, _vocabulary(self.questionnaire))
+        contacts += [(column, True) for column in self.export.personal]
+        own, shared = strings_to_find(contacts, _labels(self.questionnaire), list(words.values()))
+        redactor = Redactor(shared)
+        # whoever works in Kenya for the Kenya Network still works in Kenya
+        lists = {question.name for question in self.questionnaire.with_role("country")}
         clean = {
-            name: _redacted(column, own, redactor)
-            for name, column in {**self.texts, **self.free}.items()
+            name: _redacted(column, [] if name in lists else own, redactor)
+            for name, column in words.items()
         }
         respondents = pd.DataFrame(self.columns)
         if "language" not in respondents:
@@ -341,13 +354,18 @@ class _Typing:
         )
 
 
-def _vocabulary(questionnaire: Questionnaire) -> set[str]:
-    """Return the words of the questionnaire's own labels."""
+def _labels(questionnaire: Questionnaire) -> list[str]:
+    """Return the questionnaire's own words."""
     labels = [question.label for question in questionnaire.survey]
     labels += [choice.label for choices in questionnaire.choices.values() for choice in choices]
-    return {
-        word for label in labels for text in label.values() for word in re.findall(r"\w+", text)
-    }
+    return [text for label in labels for text in label.values()]
+
+
+def asks_for_names(question: Question) -> bool | None:
+    """Whether a contact question asks for people's names; None where its label does not tell."""
+    text = plain_copy("\n".join([question.name.replace("_", " "), *question.label.values()]))
+    named, organised = NAME.search(text) is not None, ORGANISATION.search(text) is not None
+    return named if named != organised else None
 
 
 def _redacted(column: pd.Series, own: list[list[str]], redactor: Redactor) -> pd.Series:

@@ -1,0 +1,119 @@
+"""What stands in an outputs folder, what of it no run uses, and a step laid out to be looked at."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from upr_analysis.documents import as_model
+from upr_analysis.parameters import Parameters
+from upr_analysis.pipeline import RUN_JSON, Runner, link, relative
+from upr_analysis.problems import InputError, did_you_mean
+from upr_analysis.steps import INPUTS, STEPS, fingerprint, notebooks, own_values
+from upr_analysis.store import Entry, Store, size_of
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """A run, when it was made, and whether it would come out the same today."""
+
+    name: str
+    made: str
+    state: str
+    size: int
+
+
+def run_statuses(store: Store, root: Path) -> list[RunStatus]:
+    """Return every run, those that stopped before they were whole among them."""
+    found = []
+    for name, record in store.run_records().items():
+        size = size_of(store.runs / name)
+        found.append(RunStatus(name, record["times"]["started"], _state(record, root), size))
+    for path in sorted(store.staging.glob("*.attempt.json")):
+        found.append(RunStatus(path.name.removesuffix(".attempt.json"), "", "stopped", 0))
+    return found
+
+
+def _state(record: dict[str, Any], root: Path) -> str:
+    if record["refused"]:
+        return "refused by the gate"
+    try:
+        parameters = as_model(record["parameters"], Parameters, record["name"])
+        same = fingerprint(parameters, root) == record["fingerprint"]
+    except InputError:
+        return "its inputs are not there"
+    return "current" if same else "something changed since"
+
+
+def find_run(run: str, outputs: Path) -> Path:
+    """Return a run's folder by its name, or as named by path; InputError where there is none."""
+    by_name, by_path = outputs / "runs" / run, Path(run)
+    for folder in (by_name, by_path):
+        if (folder / RUN_JSON).exists() or (folder.is_dir() and folder == by_path):
+            return folder.resolve()
+    known = [path.parent.name for path in outputs.glob("runs/*/run.json")]
+    raise InputError(f"No run is called {run!r} in {outputs}{did_you_mean(run, known)}")
+
+
+def lay_out(step: str, run: str, runner: Runner) -> Path:
+    """Copy what a step reads to `debug/<run>-<step>/`, its notebook with the run's values injected.
+
+    Returns the notebook. InputError where the step or the run is unknown, or an earlier step's
+    results are not in the store.
+    """
+    if step not in STEPS:
+        raise InputError(f"No step is called {step!r}{did_you_mean(step, STEPS)}")
+    import nbformat
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    root, store = runner.root, runner.store
+    parameters = _parameters_of(run, runner)
+    entries: list[Entry] = []
+    for before in STEPS[: STEPS.index(step)]:
+        entry = store.find(runner.key(before, parameters, entries)[1])
+        if entry is None:
+            raise InputError(
+                f"{before} is not in the store with the values and inputs of {run}: run it again."
+            )
+        entries.append(entry)
+    folder = store.outputs / "debug" / f"{run}-{step}"
+    if folder.exists():
+        raise InputError(f"{folder} is there already: look at it, or remove it first.")
+    link(folder, step, entries, INPUTS[step], copy=True)
+    notebook = load_notebook_node(str(notebooks(root)[step]))
+    values = own_values(notebooks(root)[step], parameters) | {"work": relative(folder, root)}
+    notebook = parameterize_notebook(notebook, values, "")
+    here = f"import os\n\nos.chdir({os.fspath(root)!r})  # notebooks run from the project's folder"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(here))
+    path = folder / f"{step}.ipynb"
+    nbformat.write(notebook, path)
+    return path
+
+
+def _parameters_of(run: str, runner: Runner) -> Parameters:
+    """Return the parameters of a run, as last tried."""
+    records = (runner.attempt(run), runner.store.runs / run / RUN_JSON)
+    for path in records:
+        if path.exists():
+            content = json.loads(path.read_text(encoding="utf-8"))["parameters"]
+            return as_model(content, Parameters, str(path))
+    known = [path.parent.name for path in runner.store.runs.glob("*/run.json")]
+    raise InputError(f"No run is called {run!r}{did_you_mean(run, known)}")
+
+
+def remove_unused(store: Store, dry: bool) -> list[tuple[Path, int]]:
+    """Remove what no run is a view of, unless `dry`; returns each (locks apart) with its bytes.
+
+    InputError where a run is going on.
+    """
+    with store.to_oneself():
+        unused = [(path, size_of(path)) for path in store.unused()]
+        for path, _ in () if dry else unused:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    return [(path, size) for path, size in unused if path.suffix != ".lock"]

@@ -1,0 +1,146 @@
+"""What a sweep leaves beside its runs: a page and two csv files on what its parameters change."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from upr_analysis.appendix import Index, Link, Section, render_index
+from upr_analysis.codebook import read_codebook
+from upr_analysis.documents import label
+from upr_analysis.estimates import RECOMMENDATIONS
+from upr_analysis.exhibits import Note, Table
+from upr_analysis.labels import NO_BREAK, Labels
+from upr_analysis.questionnaire import read_questionnaire
+from upr_analysis.steps import ESTIMATES
+from upr_analysis.store import Store
+from upr_analysis.sweeps import Outcome
+from upr_analysis.tables import shares
+from upr_analysis.words import say
+from upr_analysis.workspace import read_estimates, shown, write_csv
+
+MOST_ROWS: Final = 40  # of what varies most; estimates.csv has all
+ABOUT: Final = """For whoever may see the answers. Two runs that differ by a few respondents can \
+point at them, so neither this page nor more than one of these appendices is for publication.
+
+Shares are percentages of the respondents who answered, as each run would publish them."""
+
+
+def write_sweep_page(name: str, outcomes: Sequence[Outcome], store: Store, root: Path) -> Path:
+    """Put `sweeps/<name>/` in place: index.html, runs.csv, estimates.csv; returns the page."""
+    staged = store.staging / f"{name}.sweep"
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(mode=0o700)
+    consultation = root / "data" / outcomes[0].member.parameters.consultation
+    labels = Labels(read_questionnaire(consultation), read_codebook(consultation), "en")
+    runs = _runs(outcomes)
+    write_csv(runs, staged / "runs.csv")
+    numbers = {
+        one.member.parameters.name: read_estimates(one.run.folder / "public" / ESTIMATES)
+        for one in outcomes
+        if one.run and not one.run.refusals
+    }
+    files = [Link("runs.csv", "runs.csv")]
+    sections = [Section("The runs", items=(Table(runs, "Runs and what became of them"),))]
+    if numbers:
+        varied = ranges(numbers)
+        write_csv(varied, staged / "estimates.csv")
+        files.append(Link("estimates.csv", "estimates.csv"))
+        sections += [_leaders(numbers, labels), _varied(varied, len(numbers), labels)]
+    links = [
+        Link(f"../../runs/{run}/public/appendix/index.html", f"Appendix of {run}")
+        for run in numbers
+    ]
+    invented = any((frame["source"] == "invented").any() for frame in numbers.values())
+    page = Index(
+        title=f"Sweep {name}: {label(labels.questionnaire.title, 'en')}",
+        banner="private",
+        about=ABOUT + ("\n\n" + say("banner.invented.text") if invented else ""),
+        sections=tuple(sections),
+        files=(*files, *links),
+    )
+    (staged / "index.html").write_text(render_index(page), encoding="utf-8")
+    folder = store.outputs / "sweeps" / name
+    store.put_in_place(staged, folder)
+    return folder / "index.html"
+
+
+def ranges(runs: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return, for each published number, in how many runs it is shown, and its lowest and highest.
+
+    Columns id, question, item, group_by, group, measure, runs, shown, lowest, highest, lowest_run,
+    highest_run; numbers missing where no run shows it.
+    """
+    stacked = pd.concat([frame.assign(run=name) for name, frame in runs.items()])
+    keys = ["id", "question", "item", "group_by", "group", "measure"]
+    rows = []
+    for key, frame in stacked.groupby(keys, sort=False, dropna=False):
+        values = frame.set_index("run")["value"].dropna()
+        row: dict[str, Any] = dict(zip(keys, key, strict=True))
+        row |= {"runs": len(frame), "shown": len(values)}
+        if len(values):
+            row |= {"lowest": values.min(), "highest": values.max()}
+            row |= {"lowest_run": values.idxmin(), "highest_run": values.idxmax()}
+        rows.append(row)
+    columns = [*keys, "runs", "shown", "lowest", "highest", "lowest_run", "highest_run"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _runs(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    rows = []
+    for one in outcomes:
+        values = {name: shown(value) for name, value in one.member.values.items()}
+        rows.append({"run": one.member.parameters.name, **values, "status": one.status})
+        rows[-1]["why"] = one.message
+    frame = pd.DataFrame(rows)
+    return frame if frame["why"].any() else frame.drop(columns="why")
+
+
+def _leaders(runs: dict[str, pd.DataFrame], labels: Labels) -> Section:
+    """Return which items lead each question, and in how many runs they do."""
+    rows = []
+    questions = dict.fromkeys(q for frame in runs.values() for q in frame["question"])
+    for question in (one for one in questions if one != RECOMMENDATIONS):
+        leads: dict[str, int] = {}
+        for frame in runs.values():
+            whole = shares(frame, question)
+            if len(whole) and not labels.is_ordered(question) and whole["value"].notna().any():
+                item = str(whole.loc[whole["value"].idxmax(), "item"])  # type: ignore[index]
+                said = labels.item(question, item)
+                leads[said] = leads.get(said, 0) + 1
+        for said, count in leads.items():
+            rows.append((labels.question(question), said, f"{count} of {len(runs)}"))
+    frame = pd.DataFrame(rows, columns=["question", "most named", "runs"])
+    return Section(
+        "Does the most named answer stay the same?",
+        items=(Table(frame, "Most named answer to each question, and in how many runs it leads"),),
+    )
+
+
+def _varied(varied: pd.DataFrame, runs: int, labels: Labels) -> Section:
+    shares_only = varied[(varied["measure"] == "share") & (varied["question"] != RECOMMENDATIONS)]
+    spread = (shares_only["highest"] - shares_only["lowest"]).fillna(0)
+    moved = shares_only[spread > 0].assign(spread=spread[spread > 0])
+    moved = moved.sort_values(["spread", "id"], ascending=[False, True]).head(MOST_ROWS)
+    wanted = ["question", "item", "group_by", "group", "lowest", "highest", "shown"]
+    rows = [
+        (
+            labels.question(question),
+            labels.item(question, item),
+            labels.group(group_by, group) if group_by else "all respondents",
+            f"{lowest:.1f}–{highest:.1f}{NO_BREAK}%",
+            f"{count} of {runs}",
+        )
+        for question, item, group_by, group, lowest, highest, count in (
+            moved[wanted].itertuples(index=False, name=None)
+        )
+    ]
+    frame = pd.DataFrame(rows, columns=["question", "answer", "among", "range", "shown in"])
+    same = Note(
+        f"{int((spread == 0).sum())} of {len(spread)} shares are the same in every run that shows "
+        "them."
+    )
+    items = (same, Table(frame, "Shares that vary most over the runs")) if rows else (same,)
+    return Section("Which numbers move?", items=items)
