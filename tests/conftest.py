@@ -1,6 +1,9 @@
 """What several tests share: a small questionnaire, and a project folder to run in."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,3 +83,54 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("notebooks", "params", "data"):
         shutil.copytree(ROOT / name, folder / name)
     return folder
+
+
+TINY = """
+title: {en: A tiny consultation}
+about: {en: Made for the tests.}
+survey:
+  - {name: A, type: select_one yes_no, label: {en: Agreed}}
+  - {name: B, type: select_multiple tools, label: {en: Tools}}
+choices:
+  yes_no: [{name: "yes", label: {en: "Yes"}}, {name: "no", label: {en: "No"}}]
+  tools: [{name: index, label: {en: Index}}, {name: letter, label: {en: Letter}}]
+groupings:
+  - name: agreed
+    label: {en: Agreed}
+    by: A
+    groups:
+      - {name: "no", label: {en: "No"}, of: ["no"]}
+      - {name: "yes", label: {en: "Yes"}, of: ["yes"]}
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project whose consultation runs in a few seconds: two closed questions, 61 rows."""
+    folder = tmp_path_factory.mktemp("tiny")
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    data = folder / "data" / "tiny"
+    data.mkdir(parents=True)
+    (data / "questionnaire.yml").write_text(TINY)
+    (data / "codebook.yml").write_text("title: {en: None}\nthemes: []\n")
+    rows = ["Yes,Index", "No,Letter", "Yes,Letter", "Yes,Index"] * 15 + ["No,Index"]
+    (data / "export.csv").write_text("Agreed,Tools\n" + "\n".join(rows) + "\n")
+    (folder / "params" / "sweeps").mkdir(parents=True)
+    (folder / "params" / "tiny.yml").write_text(
+        "consultation: tiny\ndate: '2026-01-01'\nminimum_answers: 1\ngroup_by: [agreed]\n"
+        "deduplicate: false\n"
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_upr(tiny: Path):
+    """Run the command in the tiny project."""
+
+    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "upr_analysis", *map(str, arguments)],
+            capture_output=True, text=True, cwd=tiny, env=os.environ | environment, check=False,
+        )  # fmt: skip
+
+    return run

@@ -243,6 +243,7 @@ def _files(drawing: Drawing) -> tuple[bytes, bytes]:
     """Return svg and png without date, tool or anything else that differs between runs."""
     svg, png = io.BytesIO(), io.BytesIO()
     drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    drawing.set_layout_engine("none")  # laid out once is enough, and both then look the same
     drawing.savefig(png, format="png", dpi=200, metadata={"Software": None})
     plt.close(drawing)
     return svg.getvalue(), png.getvalue()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from upr_analysis.documents import as_model
-from upr_analysis.parameters import Parameters
+from upr_analysis.parameters import Parameters, unused_name
 from upr_analysis.pipeline import RUN_JSON, Runner, link, relative
 from upr_analysis.problems import InputError, did_you_mean
 from upr_analysis.steps import INPUTS, STEPS, fingerprint, notebooks, own_values
@@ -54,7 +54,7 @@ def find_run(run: str, outputs: Path) -> Path:
         if (folder / RUN_JSON).exists() or (folder.is_dir() and folder == by_path):
             return folder.resolve()
     known = [path.parent.name for path in outputs.glob("runs/*/run.json")]
-    raise InputError(f"No run is called {run!r} in {outputs}{did_you_mean(run, known)}")
+    raise InputError(f"No run is called {run!r}: `upr status` lists them{did_you_mean(run, known)}")
 
 
 def lay_out(step: str, run: str, runner: Runner) -> Path:
@@ -79,15 +79,15 @@ def lay_out(step: str, run: str, runner: Runner) -> Path:
                 f"{before} is not in the store with the values and inputs of {run}: run it again."
             )
         entries.append(entry)
-    folder = store.outputs / "debug" / f"{run}-{step}"
-    if folder.exists():
-        raise InputError(f"{folder} is there already: look at it, or remove it first.")
-    link(folder, step, entries, INPUTS[step], copy=True)
+    name = f"{run}-{step}"
+    taken = {path.name for path in store.outputs.glob("debug/*")}  # someone may be at work there
+    folder = store.outputs / "debug" / (unused_name(name, taken) if name in taken else name)
     notebook = load_notebook_node(str(notebooks(root)[step]))
     values = own_values(notebooks(root)[step], parameters) | {"work": relative(folder, root)}
     notebook = parameterize_notebook(notebook, values, "")
     here = f"import os\n\nos.chdir({os.fspath(root)!r})  # notebooks run from the project's folder"
     notebook.cells.insert(0, nbformat.v4.new_code_cell(here))
+    link(folder, step, entries, INPUTS[step], copy=True)
     path = folder / f"{step}.ipynb"
     nbformat.write(notebook, path)
     return path
@@ -101,7 +101,7 @@ def _parameters_of(run: str, runner: Runner) -> Parameters:
             content = json.loads(path.read_text(encoding="utf-8"))["parameters"]
             return as_model(content, Parameters, str(path))
     known = [path.parent.name for path in runner.store.runs.glob("*/run.json")]
-    raise InputError(f"No run is called {run!r}{did_you_mean(run, known)}")
+    raise InputError(f"No run is called {run!r}: `upr status` lists them{did_you_mean(run, known)}")
 
 
 def remove_unused(store: Store, dry: bool) -> list[tuple[Path, int]]:

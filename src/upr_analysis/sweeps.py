@@ -131,9 +131,7 @@ def run_sweep(
     What an interrupted sweep left is reused: steps in the store, and runs that would come out the
     same. InputError where a name is taken by a run with other parameters.
     """
-    runs = runner.store.runs
-    for member in members:
-        refuse_taken_name(runs / member.parameters.name, member.parameters, replace)
+    _refuse_taken_names(members, runner, replace)
     runner.warm(members[0].parameters)
     outcomes: dict[str, Outcome] = {}
     with ThreadPoolExecutor(min(len(members), THREADS), "runs") as threads:
@@ -150,6 +148,21 @@ def run_sweep(
             runner.stop()  # threads that wait for a kernel hear that it ended
             raise
     return [outcomes[member.parameters.name] for member in members]
+
+
+def _refuse_taken_names(members: list[Member], runner: Runner, replace: bool) -> None:
+    taken = []
+    for member in members:
+        name = member.parameters.name
+        try:
+            refuse_taken_name(runner.store.runs / name, member.parameters, replace)
+        except InputError:
+            taken.append(name)
+    if taken:
+        raise InputError(
+            f"{', '.join(taken)} stand with other parameters: use --replace, or give "
+            "the sweep's file another name."
+        )
 
 
 def _make(member: Member, runner: Runner, replace: bool) -> Outcome:
