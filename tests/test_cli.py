@@ -8,6 +8,8 @@ import sys
 import pytest
 from conftest import ROOT
 
+from upr_analysis.steps import STEPS
+
 
 def upr(project, *arguments):
     return subprocess.run(
@@ -176,3 +178,19 @@ def test_help_and_parameters_are_quick_to_reach(project):
     listed = upr(project, "parameters").stdout
     assert "minimum_cell" in listed
     assert "fewest respondents in a published cell" in listed
+
+
+def test_a_run_with_nothing_to_do_imports_nothing_heavy(tiny, tiny_upr, tmp_path):
+    assert tiny_upr("run", "params/tiny.yml", "--outputs", tmp_path).returncode == 0
+    code = (
+        "import sys; from upr_analysis.cli import main\n"
+        f"sys.argv = ['upr', 'run', 'params/tiny.yml', '--outputs', {str(tmp_path)!r}]\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print(sorted({'pandas', 'numpy', 'nbformat', 'papermill', 'rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tiny, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[:5] == [f"{step}\treused" for step in STEPS]
+    assert done.stdout.splitlines()[-1] == "[]"
