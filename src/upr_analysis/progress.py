@@ -9,20 +9,21 @@ from upr_analysis.steps import STEPS
 
 
 class Terminal:
-    """Progress of one run for a person. Without a terminal no moving line is drawn."""
+    """Progress of one run for a person. Without a terminal no moving line is drawn.
+
+    `quiet` shows nothing; without `lines` no step is printed when it is done.
+    """
 
     def __init__(self, quiet: bool, lines: bool = True) -> None:
         self._quiet = quiet
         self._lines = lines and not quiet
         self._started = time.monotonic()
-        self._status: Any = None
+        self._live: Any = None
 
     def __enter__(self) -> "Terminal":
         if not self._quiet and sys.stderr.isatty():
-            from rich.console import Console
-
-            self._status = Console(stderr=True).status("checking what changed")
-            self._status.start()
+            self._live = self._drawn()
+            self._live.start()
         return self
 
     def __exit__(
@@ -31,8 +32,15 @@ class Terminal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._status:
-            self._status.stop()
+        if self._live:
+            self._live.stop()
+
+    def _drawn(self) -> Any:
+        from rich.live import Live
+        from rich.spinner import Spinner
+
+        self._spinner = Spinner("dots", "checking what changed")
+        return Live(self._spinner, **_on_stderr(), transient=True)
 
     def cell(self, run: str, step: str, number: int, of: int) -> None:
         """Show the cell that begins."""
@@ -48,58 +56,51 @@ class Terminal:
         self._show("making the appendix")
 
     def _show(self, text: str) -> None:
-        if self._status:
-            self._status.update(f"{text}  {time.monotonic() - self._started:.0f} s")
+        if self._live:
+            seconds = time.monotonic() - self._started
+            self._spinner.update(text=f"{text}  {seconds:.0f} s")
 
 
-class SweepTerminal:
+class SweepTerminal(Terminal):
     """Progress of a sweep: a line a run on stdout; on a terminal a bar with an estimate."""
 
     def __init__(self, runs: int, quiet: bool) -> None:
-        self._quiet = quiet
+        super().__init__(quiet)
         self._runs = runs
-        self._bar: Any = None
 
-    def __enter__(self) -> "SweepTerminal":
-        if not self._quiet and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    def _drawn(self) -> Any:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-            columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "steps,")
-            self._bar = Progress(
-                *columns, TimeRemainingColumn(), "left", console=Console(stderr=True)
-            )
-            self._task = self._bar.add_task("runs", total=self._runs * len(STEPS))
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._bar:
-            self._bar.stop()
+        columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "steps,")
+        bar = Progress(*columns, TimeRemainingColumn(), "left", **_on_stderr())
+        self._task = bar.add_task("checking what changed", total=self._runs * len(STEPS))
+        return bar
 
     def cell(self, run: str, step: str, number: int, of: int) -> None:
         """Show what is at work."""
-        if self._bar:
-            self._bar.update(self._task, description=f"{run} {step}")
+        if self._live:
+            self._live.update(self._task, description=f"{run} {step}")
 
     def step(self, run: str, step: str, status: str) -> None:
         """Count a step that is done."""
-        if self._bar:
-            self._bar.advance(self._task)
+        if self._live:
+            self._live.advance(self._task)
 
     def pages(self, run: str) -> None:
-        """Nothing: it takes less than a step."""
+        """Show nothing: it takes less than a step."""
 
     def outcome(self, outcome: Any) -> None:
         """Print what became of a run."""
-        if self._bar and outcome.status == "unchanged":
-            self._bar.advance(self._task, len(STEPS))
+        if self._live and outcome.status == "unchanged":
+            self._live.advance(self._task, len(STEPS))
         if not self._quiet:
             print(f"{outcome.member.parameters.name}\t{outcome.status}", flush=True)
             if outcome.message:
                 print(outcome.message, file=sys.stderr, flush=True)
+
+
+def _on_stderr() -> dict[str, Any]:
+    """Return how to draw on stderr, and let lines on stdout pass where that leads elsewhere."""
+    from rich.console import Console
+
+    return {"console": Console(stderr=True), "redirect_stdout": sys.stdout.isatty()}
