@@ -12,6 +12,8 @@ from upr_analysis.documents import as_model, parse_yaml
 from upr_analysis.questionnaire import Questionnaire
 
 ROOT = Path(__file__).parent.parent
+# Crates are keyed by a secret of whoever runs them; tests leave nothing in a user's folders.
+os.environ.setdefault("UPR_PROVENANCE_KEY", "00" * 32)
 
 SMALL = """
 title: {en: A small consultation}

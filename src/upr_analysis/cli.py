@@ -1,6 +1,7 @@
 """The command `upr`. Heavy modules are imported where they are used, so that help is quick."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -120,10 +121,7 @@ def run(
             runner.warm(read_parameters(params, given))
         from upr_analysis.checks import check
 
-        try:
-            finished = runner.run(check(params, given, root).parameters, replace)
-        except KeyboardInterrupt:
-            _fail("Stopped. Steps that are done are kept, and reused at the next start.", 130)
+        finished = runner.run(check(params, given, root).parameters, replace)
     return _finish(finished, quiet)
 
 
@@ -178,10 +176,7 @@ def sweep(
     ):
         runner.store.prepare(root)
         with runner.store.only_one(f"sweep {sweep.stem}"):
-            try:
-                outcomes = run_sweep(members, runner, progress, replace)
-            except KeyboardInterrupt:
-                _fail("Stopped. Runs and steps that are done are reused at the next start.", 130)
+            outcomes = run_sweep(members, runner, progress, replace)
             page = write_sweep_page(sweep.stem, outcomes, runner.store, root)
     typer.echo(page)
     if any(one.status in ("failed", "refused") for one in outcomes):
@@ -206,7 +201,7 @@ def compare(first: RunName, second: RunName, outputs: Outputs = None) -> None:
     root = _here()
     target = _outputs(outputs, root)
     folders = [find_run(name, target) for name in (first, second)]
-    found = compare_runs(*folders, root)
+    found = compare_runs(folders[0], folders[1], root)
     for line in found.lines():
         typer.echo(line)
     store = Store(target)
@@ -387,15 +382,28 @@ def main() -> None:
     """Run the command; a user's mistake is a message and exit 2, never a traceback."""
     from upr_analysis.problems import InputError
 
+    # An optional check of links in JSON schemas that comes with JupyterLab: nine tenths of the time
+    # of importing nbformat, and nothing here asks for it.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
+    except SystemExit as end:
+        if end.code == 130:  # typer's, for an interrupt, without a word
+            typer.echo("Stopped. What is done is kept, and reused at the next start.", err=True)
+        raise
     except InputError as error:
-        typer.echo("\n".join(error.problems), err=True)
-        sys.exit(2)
+        _end("\n".join(error.problems), 2)
+    except OSError as error:
+        _end(f"{error.filename or 'The system'}: {error.strerror or error}.", 1)
     except Exception as error:
         from upr_analysis.pipeline import StepFailed
 
         if not isinstance(error, StepFailed):
             raise
-        typer.echo(str(error), err=True)
-        sys.exit(1)
+        _end(str(error), 1)
+
+
+def _end(message: str, status: int) -> NoReturn:
+    typer.echo(message, err=True)
+    sys.exit(status)

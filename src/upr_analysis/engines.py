@@ -2,9 +2,11 @@
 
 Stock papermill starts an interpreter for each notebook, which imports everything anew. The engine
 `fork` hands papermill kernels forked from one process in which the imports are done (`nursery`),
-the next one started while the last is at work.
+the next one started while the last is at work. Either way kernels are held here: papermill would
+leave one that is interrupted as it starts.
 """
 
+import logging
 import os
 import signal
 import tempfile
@@ -25,7 +27,9 @@ from traitlets.config import Config
 
 from upr_analysis.nursery import Nursery
 
-FORK: Final = "upr-fork"  # papermill's name for it
+# What nbclient logs is what it raises, and `failures` says that.
+logging.getLogger("papermill").addHandler(logging.NullHandler())
+HELD: Final = "upr-held"  # papermill's name for it
 # A kernel's own warnings are not the user's; a history is kept nowhere.
 KERNEL_ARGUMENTS: Final = ("--log-level=50", "--HistoryManager.enabled=False")
 
@@ -35,8 +39,7 @@ class Engine:
 
     def __init__(self, root: Path, sockets: Path, nursery: Nursery | None) -> None:
         self._root = root
-        self._sockets = sockets
-        self._forks = Forks(nursery, sockets) if nursery else None
+        self._kernels = Kernels(nursery, sockets)
 
     def execute(
         self,
@@ -50,7 +53,6 @@ class Engine:
         Raises what papermill and nbclient raise. That it returns is no proof that all went well: a
         cell may have called `sys.exit(0)`.
         """
-        chosen = {"engine_name": FORK, "forks": self._forks} if self._forks else {}
         execute_notebook(
             str(notebook),
             str(executed),
@@ -58,82 +60,101 @@ class Engine:
             kernel_name="python3",
             progress_bar=False,
             resources={"metadata": {"path": str(self._root)}},
-            config=_private_sockets(self._sockets),
-            extra_arguments=list(KERNEL_ARGUMENTS),
-            shutdown_kernel="immediate",
             on_cell_start=lambda cell_index, **_: on_cell(cell_index + 1),
-            **chosen,
+            engine_name=HELD,
+            kernels=self._kernels,
         )
+
+    def stop(self) -> None:
+        """End all kernels and start no more; `execute` in other threads ends with an exception."""
+        self._kernels.kill()
 
 
 def _private_sockets(folder: Path) -> Config:
     """Have a kernel speak through files of its own that only this user can open, not by ports."""
-    if os.name == "nt":
-        return Config()
     path = tempfile.mkdtemp(dir=folder)
-    return Config({"KernelManager": {"transport": "ipc", "ip": f"{path}/k"}})
+    own = {"connection_file": f"{path}/kernel.json"}
+    if os.name != "nt":
+        own |= {"transport": "ipc", "ip": f"{path}/k"}
+    return Config({"KernelManager": own})
 
 
-class Forks:
-    """Kernels forked from a nursery, one of them always ready for the next notebook."""
+class Kernels:
+    """Kernels of their own or, with a nursery, forked: then one is ready for the next notebook."""
 
-    def __init__(self, nursery: Nursery, sockets: Path) -> None:
+    def __init__(self, nursery: Nursery | None, sockets: Path) -> None:
         self._nursery = nursery
         self._sockets = sockets
-        self._spare: ForkedKernel | None = None
+        self._spare: Kernel | None = None
+        self._live: set[Kernel] = set()
+        self._stopped = False
         self._lock = threading.Lock()
 
-    def take(self, kernel_name: str, cwd: str) -> "ForkedKernel":
+    def take(self, kernel_name: str, cwd: str) -> "Kernel":
         """Return a started kernel that ran nothing yet, and start the next."""
         kernel = self._swap(None) or self._start(kernel_name, cwd)
-        if spare := self._swap(self._start(kernel_name, cwd)):  # another thread was as quick
-            spare.end()
+        if self._nursery and (spare := self._swap(self._start(kernel_name, cwd))):
+            self.end(spare)  # another thread was as quick
         return kernel
 
-    def _swap(self, spare: "ForkedKernel | None") -> "ForkedKernel | None":
+    def end(self, kernel: "Kernel") -> None:
+        """End a kernel, and let go of its sockets."""
+        kernel.end()
+        self._live.discard(kernel)
+
+    def kill(self) -> None:
+        """End the processes of all kernels, and start no more."""
+        self._stopped = True
+        for kernel in tuple(self._live):
+            kernel.kill()
+
+    def _swap(self, spare: "Kernel | None") -> "Kernel | None":
         with self._lock:
             self._spare, spare = spare, self._spare
         return spare
 
-    def _start(self, kernel_name: str, cwd: str) -> "ForkedKernel":
+    def _start(self, kernel_name: str, cwd: str) -> "Kernel":
+        if self._stopped:
+            raise RuntimeError("notebooks were stopped")
         config = _private_sockets(self._sockets)
-        kernel = ForkedKernel(config=config, kernel_name=kernel_name, nursery=self._nursery)
+        kernel = Kernel(config=config, kernel_name=kernel_name, nursery=self._nursery)
+        self._live.add(kernel)
         kernel.start_kernel(extra_arguments=list(KERNEL_ARGUMENTS), cwd=cwd)
         return kernel
 
 
-class ForkEngine(NBClientEngine):
-    """papermill's own engine, on a kernel of a nursery."""
+class HeldEngine(NBClientEngine):
+    """papermill's own engine, on a kernel that is given to it."""
 
     @classmethod
     def execute_managed_notebook(  # type: ignore[override]  # the options are those of `execute`
-        cls, nb_man: Any, kernel_name: str, *, forks: Forks, **options: Any
+        cls, nb_man: Any, kernel_name: str, *, kernels: Kernels, **options: Any
     ) -> Any:
         """Execute as papermill does, and end the kernel whatever happens."""
         cwd = options["resources"]["metadata"]["path"]
-        kernel = forks.take(kernel_name, cwd)
+        kernel = kernels.take(kernel_name, cwd)
         try:
             execute = super().execute_managed_notebook
             return execute(nb_man, kernel_name, km=kernel, **options)  # type: ignore[no-untyped-call]
         finally:
-            kernel.end()
+            kernels.end(kernel)
 
 
-papermill_engines.register(FORK, ForkEngine)
+papermill_engines.register(HELD, HeldEngine)
 
 
-class ForkedKernel(KernelManager):
+class Kernel(KernelManager):
     """A kernel whose process is forked, where that is safe, and else started as any."""
 
     client_class = DottedObjectName("upr_analysis.engines.ReadyClient")
 
-    def __init__(self, *, nursery: Nursery, **traits: Any) -> None:
+    def __init__(self, *, nursery: Nursery | None, **traits: Any) -> None:
         super().__init__(**traits)
         self._nursery = nursery
 
     async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
         provisioner: Any = self.provisioner
-        if not self._nursery.ready():
+        if self._nursery is None or not self._nursery.ready():
             return await super()._async_launch_kernel(kernel_cmd, **options)
         arguments = kernel_cmd[kernel_cmd.index("-m") + 2 :]
         provisioner.process = ForkedProcess(self._nursery, arguments)
@@ -141,12 +162,18 @@ class ForkedKernel(KernelManager):
         self._reconcile_connection_info(provisioner.connection_info)
         return None
 
+    def kill(self) -> Any:
+        """End the process at once, and what it started; returns it, None if there is none."""
+        process = getattr(self.provisioner, "process", None)
+        if process:
+            with suppress(ProcessLookupError):
+                process.kill() if os.name == "nt" else os.killpg(process.pid, signal.SIGKILL)
+        return process
+
     def end(self) -> None:
-        """End the process at once, and what it started, and let go of its sockets."""
-        provisioner: Any = self.provisioner
-        with suppress(ProcessLookupError):
-            os.killpg(provisioner.process.pid, signal.SIGKILL)
-        provisioner.process.wait()  # here, as jupyter_client looks every tenth of a second only
+        """End the process at once, and let go of its sockets."""
+        if process := self.kill():
+            process.wait()  # here, as jupyter_client looks every tenth of a second only
         self.shutdown_kernel(now=True)
 
 

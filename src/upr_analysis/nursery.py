@@ -29,6 +29,7 @@ KERNEL_MODULES: Final = (
     "ipykernel.kernelapp",
 )
 DIE_WITH_PARENT: Final = 1  # prctl(2): PR_SET_PDEATHSIG
+LONGEST: Final = 70  # characters of a temporary folder's path under which sockets fit
 
 
 # What a kernel must not take from whoever runs it, for equal bytes from equal inputs.
@@ -49,16 +50,20 @@ ENVIRONMENT: Final = {
 def quiet_environment() -> Iterator[Path]:
     """Take out of the environment what kernels must not inherit, and put it back.
 
-    Yields a folder for their sockets and settings that is gone afterwards.
+    Yields a folder for their sockets and settings that is gone afterwards. What is written
+    meanwhile is its owner's only.
     """
-    # A socket's path may have some hundred characters only, hence the system's temporary folder.
-    runtime = tempfile.mkdtemp(prefix="upr-")
+    # A socket's path may have some hundred characters only.
+    long = os.name != "nt" and len(tempfile.gettempdir()) > LONGEST
+    runtime = tempfile.mkdtemp(prefix="upr-", dir="/tmp" if long else None)
     changes = ENVIRONMENT | {"IPYTHONDIR": f"{runtime}/ipython", "JUPYTER_RUNTIME_DIR": runtime}
     before = {name: os.environ.get(name) for name in changes}
     os.environ.update(changes)
+    mask = os.umask(0o077)
     try:
         yield Path(runtime)
     finally:
+        os.umask(mask)
         shutil.rmtree(runtime, ignore_errors=True)
         for name, value in before.items():
             if value is None:
@@ -73,6 +78,7 @@ class Nursery:
     def __init__(self, modules: Iterable[str], root: Path) -> None:
         self._lock = threading.Lock()
         self._threads = 0  # unknown until it has imported all
+        self._asked = 0
         self._process = subprocess.Popen(
             # as Jupyter starts kernels, else the debugger complains in each of them
             [sys.executable, "-Xfrozen_modules=off", "-m", "upr_analysis.nursery", *modules],
@@ -94,11 +100,16 @@ class Nursery:
 
     def poll(self, pid: int) -> int | None:
         """Return how a kernel ended (minus the signal that ended it), None while it lives."""
-        status: int | None = self._ask({"poll": pid})["status"]
+        try:
+            status: int | None = self._ask({"poll": pid})["status"]
+        except RuntimeError:
+            return -signal.SIGKILL  # closed or killed, and its kernels with it
         return status
 
     def close(self) -> None:
         """End the process and all that was forked from it."""
+        if not self._threads:
+            self._process.kill()  # it imports, and has no kernel yet
         with self._lock, suppress(BrokenPipeError):
             self._pipe(self._process.stdin).close()
         self._process.wait()
@@ -109,14 +120,18 @@ class Nursery:
             asks = self._pipe(self._process.stdin)
             if asks.closed:
                 raise RuntimeError("notebooks were stopped")
-            asks.write(json.dumps(request).encode() + b"\n")
-            asks.flush()
-            return self._answer()
+            self._asked += 1
+            with suppress(BrokenPipeError):  # `_answer` says it
+                asks.write(json.dumps({**request, "number": self._asked}).encode() + b"\n")
+                asks.flush()
+            while (answer := self._answer())["number"] != self._asked:
+                pass  # to what was asked when Ctrl-C came
+            return answer
 
     def _answer(self) -> dict[str, Any]:
         line = self._pipe(self._process.stdout).readline()
         if not line:
-            raise RuntimeError("the process that kernels are forked from ended")
+            raise RuntimeError("the process that kernels are forked from ended: start again")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -130,39 +145,44 @@ def main(modules: list[str]) -> None:
     """Import `modules` and what a kernel needs, say so, and fork kernels as asked."""
     here = Path.cwd()
     sys.path = [entry for entry in sys.path if Path(entry) != here]  # as ipykernel's launcher does
+    runner = os.getppid()
     for name in [*KERNEL_MODULES, *modules]:
+        if os.getppid() != runner:  # it is gone, and nobody will ask
+            return
         with suppress(ImportError):  # the notebook that wants it says so better
             importlib.import_module(name)
     gc.collect()
     gc.freeze()  # what is shared stays shared
     # Only the calling thread lives on in a fork; a lock that another held would stay held.
     _say({"threads": len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 1})
-    kernels: set[int] = set()
+    kernels: dict[int, int | None] = {}  # how each ended
     for line in sys.stdin.buffer:
         request = json.loads(line)
         if "fork" in request:
             child = os.fork()
             if not child:
                 _be_kernel(request["fork"])
-            kernels.add(child)
-            _say({"pid": child})
+            kernels[child] = None
+            answer: dict[str, int | None] = {"pid": child}
         else:
-            _say({"status": _poll(request["poll"], kernels)})
+            answer = {"status": _poll(request["poll"], kernels)}
+        _say({**answer, "number": request["number"]})
     for pid in kernels:
-        _end(pid)
+        if _poll(pid, kernels) is None:
+            _end(pid)
 
 
 def _say(answer: dict[str, Any]) -> None:
-    os.write(1, json.dumps(answer).encode() + b"\n")
+    with suppress(BrokenPipeError):  # whoever asked is gone: standard input says so too
+        os.write(1, json.dumps(answer).encode() + b"\n")
 
 
-def _poll(pid: int, kernels: set[int]) -> int | None:
+def _poll(pid: int, kernels: dict[int, int | None]) -> int | None:
     """Return how a kernel ended (minus the signal that ended it), None while it lives."""
-    ended, status = os.waitpid(pid, os.WNOHANG)
-    if not ended:
-        return None
-    kernels.discard(pid)
-    return os.waitstatus_to_exitcode(status)
+    if kernels[pid] is None:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        kernels[pid] = os.waitstatus_to_exitcode(status) if ended else None
+    return kernels[pid]
 
 
 def _end(pid: int) -> None:

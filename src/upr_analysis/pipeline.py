@@ -140,11 +140,14 @@ class Runner:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+        self._pages.shutdown(wait=False, cancel_futures=True)
         self._open.close()
 
     def stop(self) -> None:
         """End all kernels and begin no step; runs that are under way end with StepFailed."""
         self._stopped = True
+        if self._executes:
+            self._executes.stop()
         if self._nursery:
             self._nursery.close()
 
@@ -168,31 +171,31 @@ class Runner:
         """Run every step that is not in the store, render the appendix and pass it by the gate.
 
         InputError (exit 2) where the name is taken by a run with other parameters, StepFailed
-        where a notebook stops. A run that the gate refuses has no `public/` and says why in
-        `refusals`.
+        where a notebook stops or a file cannot be read or written. A run that the gate refuses has
+        no `public/` and says why in `refusals`.
         """
-        os.umask(0o077)
         folder = self.store.runs / parameters.name
         started = time.time()
         mark = fingerprint(parameters, self.root)  # before anything is read: a change shows later
         self.store.prepare(self.root)
-        with self.store.only_one(parameters.name):
-            refuse_taken_name(folder, parameters, replace)
-            self._record_attempt(parameters)
-            try:
+        try:
+            with self.store.only_one(parameters.name):
+                refuse_taken_name(folder, parameters, replace)
+                self._record_attempt(parameters)
                 return self._run(parameters, folder, mark, started)
-            except OSError as error:
-                if error.errno not in FULL:
-                    raise
-                raise StepFailed(
-                    f"The disk that holds {self.store.outputs} is full, or a limit was reached "
-                    f"({error.strerror}): make room and start again. Steps that are done are kept."
-                ) from error
+        except OSError as error:
+            raise StepFailed(
+                f"{_trouble(error, self.store.outputs)} and start again. Steps that are done are "
+                "kept."
+            ) from error
 
     def _run(self, parameters: Parameters, folder: Path, mark: str, started: float) -> Run:
+        from upr_analysis.provenance import machine_key
         from upr_analysis.publication import Publication
 
         name, done = parameters.name, list[Done]()
+        for left in self.store.staging.glob(f"{name}.*/"):  # by a run that was ended
+            shutil.rmtree(left)
         publication = Publication(parameters, self.root)
         pages: list[Future[None]] = []
         for step in STEPS:
@@ -202,7 +205,6 @@ class Runner:
             pages.append(self._pages.submit(publication.add_step, result.entry))
         self._progress.pages(name)
         staged = self.store.staging / f"{name}.view"
-        shutil.rmtree(staged, ignore_errors=True)
         with self._slots:
             for page in pages:
                 page.result()
@@ -212,11 +214,13 @@ class Runner:
             shutil.rmtree(work)
         steps = tuple((one.entry.step, one.status) for one in done)
         record = self._record(parameters, done, mark, started)
+        record["provenance_key"] = machine_key().hex()
         record |= {"refused": bool(refusals), "notes": notes, "files": digests_of(staged)}
+        _refuse_changed(done, record)
         _write_json(staged / RUN_JSON, record)
         (staged / RUN_JSON).chmod(0o600)  # digests of private files, and the crate's key
-        self.store.put_in_place(staged, folder)
         self.attempt(name).unlink()
+        self.store.put_in_place(staged, folder)
         return Run(name, folder, steps, tuple(refusals), tuple(notes))
 
     def attempt(self, name: str) -> Path:
@@ -248,7 +252,8 @@ class Runner:
                 raise StepFailed("stopped")
             if key in self._failed:
                 raise self._failed[key]
-            work = self.store.staging / f"{parameters.name}.{step}"
+            # not where the kernel of a runner killed a moment ago may still write
+            work = self.store.staging / f"{parameters.name}.{step}.{os.getpid()}"
             try:
                 link(work, step, before, INPUTS[step])
                 with self._slots:
@@ -330,6 +335,28 @@ class Runner:
         }
 
 
+def _refuse_changed(done: Iterable[Done], record: Mapping[str, Any]) -> None:
+    """Raise StepFailed where what was copied of the store is not what was put there."""
+    kept = {
+        digest
+        for one in done
+        for name, digest in one.entry.files.items()
+        if name.startswith("private/") or not record["refused"]
+    }
+    if not kept <= set(record["files"].values()):
+        raise StepFailed("Results in the store changed while the run went on: start again.")
+
+
+def _trouble(error: OSError, outputs: Path) -> str:
+    """Return what the system refused, and what to do first."""
+    if error.errno in FULL:
+        return (
+            f"The disk that holds {outputs} is full, or a limit was reached ({error.strerror}): "
+            "make room"
+        )
+    return f"{error.filename or outputs} cannot be read or written ({error.strerror}): mend that"
+
+
 def unfinished(results: Path, step: str) -> str:
     """Return what a step that seemed to end well left undone or did unasked; "" if nothing."""
     from upr_analysis.workspace import TABLES
@@ -402,7 +429,10 @@ def refuse_taken_name(folder: Path, parameters: Parameters, replace: bool) -> No
         )
     if replace or not path.exists():
         return
-    before = json.loads(path.read_text(encoding="utf-8"))["parameters"]
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))["parameters"]
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{path} is damaged: put it back, or use --replace.") from error
     now = parameters.model_dump(mode="json")
     changed = [name for name in now if name != "reason" and before.get(name) != now[name]]
     if changed:

@@ -3,7 +3,7 @@
 import sys
 import time
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from upr_analysis.steps import STEPS
 
@@ -20,7 +20,7 @@ class Terminal:
         self._started = time.monotonic()
         self._live: Any = None
 
-    def __enter__(self) -> "Terminal":
+    def __enter__(self) -> Self:
         if not self._quiet and sys.stderr.isatty():
             self._live = self._drawn()
             self._live.start()

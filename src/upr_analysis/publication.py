@@ -18,7 +18,7 @@ from upr_analysis.overview import make_index
 from upr_analysis.parameters import Parameters
 from upr_analysis.privacy import contact_strings
 from upr_analysis.problems import InputError
-from upr_analysis.provenance import crate_metadata
+from upr_analysis.provenance import WORKFLOW, crate_metadata, machine_key, workflow
 from upr_analysis.questionnaire import read_questionnaire
 from upr_analysis.steps import BY_HAND, STEPS, notebooks, versions
 from upr_analysis.store import Entry
@@ -93,14 +93,16 @@ class Publication:
             (pages / file).write_text(text, encoding="utf-8")
         index = make_index(last, self._common)
         (pages / index.file).write_text(render_index(index), encoding="utf-8")
+        (public / WORKFLOW).write_text(workflow(self._entries), encoding="utf-8")
         report = last.report
         metadata = crate_metadata(
             public,
             self._parameters,
+            self._entries,
             title=self._common["title"],
             description=report.citation if report else label(last.questionnaire.about, "en"),
             invented=last.source == "invented",
-            software=versions(),
+            key=machine_key(),
         )
         (public / "ro-crate-metadata.json").write_text(metadata, encoding="utf-8")
 
@@ -131,7 +133,7 @@ class Publication:
         }
         pages = {f"appendix/{file}" for file in (*self._pages, "index.html")}
         copies = {f"notebooks/{step}.ipynb" for step in STEPS}
-        return published | pages | copies | {"ro-crate-metadata.json"}
+        return published | pages | copies | {WORKFLOW, "ro-crate-metadata.json"}
 
 
 def _notes(last: Step, folder: Path) -> list[str]:

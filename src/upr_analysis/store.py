@@ -84,12 +84,11 @@ class Store:
     def find(self, key: str) -> Entry | None:
         """Return an entry that still holds, unchanged, what its manifest lists; None if none does.
 
-        One that does not is removed, so that it is made again. Looked at once for each command.
+        Looked at once for each command, and nothing removed: another process may be committing it.
         """
         if key not in self._seen:
             entry = read_entry(self.entries / key)
             if entry is None or not _is_unchanged(entry):
-                shutil.rmtree(self.entries / key, ignore_errors=True)
                 return None
             self._seen[key] = entry
         return self._seen[key]
@@ -97,7 +96,10 @@ class Store:
     def commit(
         self, results: Path, key: str, step: str, depends: Mapping[str, dict[str, Any]]
     ) -> Entry:
-        """Take a step's results into the store: the manifest last, then one rename."""
+        """Take a step's results into the store: the manifest last, then one rename.
+
+        For whoever has the claim to the key; what stands there and no longer holds is removed.
+        """
         files = {
             path.relative_to(results).as_posix(): file_digest(path)
             for path in sorted(results.rglob("*"))
@@ -105,6 +107,7 @@ class Store:
         }
         manifest = {"step": step, "key": key, "depends": depends, "files": files}
         _write_synced(results / MANIFEST, json.dumps(manifest, indent=1))
+        shutil.rmtree(self.entries / key, ignore_errors=True)
         results.rename(self.entries / key)
         entry = Entry(key, step, self.entries / key, files, dict(depends))
         self._seen[key] = entry
@@ -154,7 +157,7 @@ class Store:
     def run_records(self) -> dict[str, dict[str, Any]]:
         """Return run.json of every run, by name; a folder without one is no run."""
         paths = sorted(self.runs.glob("*/run.json"))
-        return {path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+        return {path.parent.name: read_record(path) for path in paths}
 
     def unused(self) -> list[Path]:
         """Return what no run is a view of: entries of the store, and what was left half done."""
@@ -176,18 +179,30 @@ class Store:
             yield
 
 
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a run.json; InputError where it is damaged."""
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: remove {path.parent} and run it again.") from error
+    return record
+
+
 def read_entry(folder: Path) -> Entry | None:
     """Return what a folder of the store says that it holds; None where it is not whole."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return Entry(found["key"], found["step"], folder, found["files"], found["depends"])
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Entry(manifest["key"], manifest["step"], folder, manifest["files"], manifest["depends"])
 
 
 def _is_unchanged(entry: Entry) -> bool:
-    found = digests_of(entry.folder)
-    del found[MANIFEST]
+    try:
+        found = digests_of(entry.folder)
+    except FileNotFoundError:  # another process is making it anew
+        return False
+    found.pop(MANIFEST, None)
     return found == entry.files
 
 

@@ -18,11 +18,11 @@ from upr_analysis.documents import as_model, notebook_cells
 from upr_analysis.parameters import Parameters, literals
 from upr_analysis.pipeline import RUN_JSON, Progress, Runner, StepFailed
 from upr_analysis.problems import InputError
+from upr_analysis.provenance import KEY_VARIABLE
 from upr_analysis.steps import ESTIMATES, SOURCE, STEPS, TICKET, file_digest, versions
-from upr_analysis.store import digests_of
+from upr_analysis.store import digests_of, read_record
 
 CLOSE: Final = 1e-9  # how far two numbers may be apart, of the larger one
-KEY_VARIABLE: Final = "UPR_PROVENANCE_KEY"
 NUMBER: Final = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 GRADES: Final = ("identical", "equal", "different", "missing", "unexpected", "not made")
 
@@ -59,7 +59,7 @@ def verify(folder: Path, root: Path, progress: Progress, engine: str) -> Verifie
 
 
 def _verify_run(folder: Path, root: Path, progress: Progress, engine: str) -> Verified:
-    record = json.loads((folder / RUN_JSON).read_text(encoding="utf-8"))
+    record = read_record(folder / RUN_JSON)
     if record["refused"]:
         raise InputError(f"{folder.name} has no public folder, since the gate refused it.")
     parameters = as_model(record["parameters"], Parameters, f"{folder.name}/{RUN_JSON}")
