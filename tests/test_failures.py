@@ -123,6 +123,9 @@ class Project:
         shutil.copy(ROOT / "notebooks" / f"{step}.ipynb", self.folder / "notebooks")
 
 
+STOPPED = "Stopped. What is done is kept, and reused at the next start.\n"
+
+
 @pytest.fixture
 def project(tmp_path):
     made = Project(tmp_path / "p")
@@ -263,11 +266,9 @@ def test_interrupted_in_a_cell_it_ends_its_kernels_and_keeps_what_is_done(projec
     process.send_signal(number)
     began = time.monotonic()
     status, _, err = project.end_of(process)
-    assert time.monotonic() - began < 4
-    assert status in ((130,) if number == signal.SIGINT else (130, -signal.SIGTERM))
-    if status == 130:
-        assert err == "Stopped. Steps that are done are kept, and reused at the next start.\n"
-        assert list(project.temporary.iterdir()) == []
+    assert time.monotonic() - began < 30  # it hangs, or it does not
+    assert (status, err) == (130, STOPPED)
+    assert list(project.temporary.iterdir()) == []
     project.mend(CODING)
     status, out, _ = project.run()
     assert status == 0
@@ -376,10 +377,10 @@ def test_interrupted_sweep_goes_on(project, engine):
     process.send_signal(signal.SIGINT)
     began = time.monotonic()
     status, _, err = project.end_of(process)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 30  # it hangs, or it does not
     assert (status, err) == (
         130,
-        "Stopped. Runs and steps that are done are reused at the next start.\n",
+        STOPPED,
     )
     assert list(project.temporary.iterdir()) == []
     project.mend("04_cross_tabs")
