@@ -194,3 +194,13 @@ def test_a_run_with_nothing_to_do_imports_nothing_heavy(tiny, tiny_upr, tmp_path
     )
     assert done.stdout.splitlines()[:5] == [f"{step}\treused" for step in STEPS]
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_step_that_runs_again_says_why(tiny_upr, tmp_path):
+    run = ("run", "params/tiny.yml", "--outputs", tmp_path)
+    assert "ran again" not in tiny_upr(*run).stderr
+    again = tiny_upr(*run, "--replace", "--set", "minimum_answers=2")
+    why = "02_clean ran again: `minimum_answers` 1 to 2; what it wrote is the same"
+    assert again.stderr.splitlines()[0] == why
+    assert "03_thematic_coding" not in again.stderr
+    assert "03_thematic_coding\treused" in again.stdout

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upr_analysis.comparison import (
-    PRIVATE,
     SAME,
     Words,
     changed_conclusions,
@@ -22,6 +21,7 @@ from upr_analysis.comparison import (
 )
 from upr_analysis.estimates import estimate_id, estimates_frame
 from upr_analysis.problems import InputError
+from upr_analysis.words import say
 from upr_analysis.workspace import write_csv
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text>{}</text></svg>'
@@ -356,7 +356,7 @@ def test_page_says_first_that_it_is_private_and_that_data_are_invented(make_run,
     found = compare_runs(one, other, root)
     html = render_comparison(found)
     body = html[html.index("<body") :]
-    assert body.index(PRIVATE) < body.index("<h1")
+    assert body.index(say("banner.runs.text")) < body.index("<h1")
     assert body.count("run by hand") == 0
     assert "Invented data: written by a program" in body
     assert "INVENTED" in body
@@ -417,4 +417,4 @@ def test_two_real_runs_are_compared(tiny_upr, tmp_path):
     assert "  03_thematic_coding: the same" in lines
     assert "  04_cross_tabs: `minimum_cell` 5 to 10" in " ".join(lines)
     page = Path(lines[-1])
-    assert PRIVATE in page.read_text(encoding="utf-8")
+    assert say("banner.runs.text") in page.read_text(encoding="utf-8")

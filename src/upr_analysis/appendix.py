@@ -67,7 +67,7 @@ IMAGE: Final = re.compile(r"data:image/(?:png|svg\+xml);base64,[A-Za-z0-9+/]+=*$
 ALLOWED_TYPES: Final = ("text/html", "image/svg+xml", "image/png", "text/plain")  # best first
 
 
-BannerKind = Literal["none", "invented", "private"]
+BannerKind = Literal["none", "invented", "private", "runs"]
 
 
 def clean_html(

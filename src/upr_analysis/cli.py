@@ -121,8 +121,24 @@ def run(
             runner.warm(read_parameters(params, given))
         from upr_analysis.checks import check
 
-        finished = runner.run(check(params, given, root).parameters, replace)
+        checked = check(params, given, root)
+        before = _record_of(target / "runs" / checked.parameters.name)
+        finished = runner.run(checked.parameters, replace)
+    if before and not quiet:
+        from upr_analysis.comparison import explain_steps
+
+        again = {step for step, status in finished.steps if status == "run"}
+        for step, why in explain_steps(before, _record_of(finished.folder) or {}, {}):
+            if step in again:
+                typer.echo(f"{step} ran again: {why}", err=True)
     return _finish(finished, quiet)
+
+
+def _record_of(folder: Path) -> dict[str, Any] | None:
+    from upr_analysis.pipeline import RUN_JSON
+    from upr_analysis.store import read_record
+
+    return read_record(folder / RUN_JSON) if (folder / RUN_JSON).exists() else None
 
 
 def _finish(finished: Any, quiet: bool) -> None:

@@ -27,10 +27,6 @@ from upr_analysis.steps import ESTIMATES, STEPS, WRITES
 from upr_analysis.words import number, say
 from upr_analysis.workspace import TABLES, read_estimates
 
-PRIVATE: Final = (
-    "PRIVATE: for whoever may see the answers, not for publication. What differs between two runs "
-    "can point at one person."
-)
 APART: Final = ("name", "date", "reason")  # parameters that change no result
 CLOSE: Final = 1e-9  # how far apart two numbers may be and still be the same
 LEVEL: Final = 0.05  # below it a difference between groups is said to be significant
@@ -487,11 +483,11 @@ def render_comparison(comparison: Comparison) -> str:
     about += [say("banner.invented.text")] if comparison.invented else []
     page = Index(
         title=f"{one} and {other} compared",
+        banner="runs",
         about="\n\n".join(about),
         sections=() if comparison.nothing else tuple(_sections(comparison)),
     )
-    # the interface's words for what is private speak of notebooks that were run by hand
-    return render_index(page).replace(say("banner.private.text"), PRIVATE)
+    return render_index(page)
 
 
 def _sections(found: Comparison) -> Iterator[Section]:

@@ -22,8 +22,8 @@ from upr_analysis.words import say
 from upr_analysis.workspace import read_estimates, shown, write_csv
 
 MOST_ROWS: Final = 40  # of what varies most; estimates.csv has all
-ABOUT: Final = """For whoever may see the answers. Two runs that differ by a few respondents can \
-point at them, so neither this page nor more than one of these appendices is for publication.
+ABOUT: Final = """No more than one of these appendices is for publication: two that differ by a \
+few respondents can point at them.
 
 Shares are percentages of the respondents who answered, as each run would publish them."""
 
@@ -56,7 +56,7 @@ def write_sweep_page(name: str, outcomes: Sequence[Outcome], store: Store, root:
     invented = any((frame["source"] == "invented").any() for frame in numbers.values())
     page = Index(
         title=f"Sweep {name}: {label(labels.questionnaire.title, 'en')}",
-        banner="private",
+        banner="runs",
         about=ABOUT + ("\n\n" + say("banner.invented.text") if invented else ""),
         sections=tuple(sections),
         files=(*files, *links),
