@@ -204,3 +204,32 @@ def test_a_step_that_runs_again_says_why(tiny_upr, tmp_path):
     assert again.stderr.splitlines()[0] == why
     assert "03_thematic_coding" not in again.stderr
     assert "03_thematic_coding\treused" in again.stdout
+
+
+def test_a_change_of_prose_makes_the_page_again_and_runs_no_step(tiny, tiny_upr, tmp_path):
+    run = ("run", "params/tiny.yml", "--outputs", tmp_path)
+    assert tiny_upr(*run).returncode == 0
+    notebook = tiny / "notebooks" / "02_clean.ipynb"
+    good = notebook.read_text(encoding="utf-8")
+    content = json.loads(good)
+    content["cells"][0]["source"] = "# Clean: what a sceptical reader asked for"
+    notebook.write_text(json.dumps(content), encoding="utf-8")
+    again = tiny_upr(*run)
+    notebook.write_text(good, encoding="utf-8")
+    assert again.stdout.splitlines()[:5] == [f"{step}\treused" for step in STEPS]
+    page = tmp_path / "runs" / "tiny" / "public" / "appendix" / "02_clean.html"
+    assert "what a sceptical reader asked for" in page.read_text(encoding="utf-8")
+
+
+def test_what_a_library_says_of_an_answer_is_not_shown(tiny, tiny_upr, tmp_path):
+    notebook = tiny / "notebooks" / "03_thematic_coding.ipynb"
+    good = notebook.read_text(encoding="utf-8")
+    content = json.loads(good)
+    content["cells"][-1]["source"] = "float('Fatima of Example Street')"
+    notebook.write_text(json.dumps(content), encoding="utf-8")
+    failed = tiny_upr("run", "params/tiny.yml", "--outputs", tmp_path)
+    notebook.write_text(good, encoding="utf-8")
+    assert failed.returncode == 1
+    assert "stopped in cell" in failed.stderr
+    assert "ValueError (what it says is not shown here" in failed.stderr
+    assert "Fatima" not in failed.stderr + failed.stdout
