@@ -136,9 +136,13 @@ def run(
 
 def _record_of(folder: Path) -> dict[str, Any] | None:
     from upr_analysis.pipeline import RUN_JSON
+    from upr_analysis.problems import InputError
     from upr_analysis.store import read_record
 
-    return read_record(folder / RUN_JSON) if (folder / RUN_JSON).exists() else None
+    try:
+        return read_record(folder / RUN_JSON)
+    except (InputError, FileNotFoundError):  # the run says what is wrong with it
+        return None
 
 
 def _finish(finished: Any, quiet: bool) -> None:

@@ -11,6 +11,7 @@ from upr_analysis.exhibits import WITHHELD, Figure, Note
 from upr_analysis.findings import Comparison, compare_with_report
 from upr_analysis.labels import NO_BREAK, Labels
 from upr_analysis.parameters import meaning
+from upr_analysis.provenance import WORKFLOW
 from upr_analysis.questionnaire import KeyQuestion
 from upr_analysis.recommendations import Report
 from upr_analysis.sentences import most_named, widest_gap
@@ -200,5 +201,6 @@ def _parameter_section(last: Step) -> Section:
 
 
 def _files() -> tuple[Link, ...]:
-    names = [ESTIMATES, *(f"notebooks/{step}.ipynb" for step in STEPS), "ro-crate-metadata.json"]
+    copies = [f"notebooks/{step}.ipynb" for step in STEPS]
+    names = [ESTIMATES, *copies, WORKFLOW, "ro-crate-metadata.json"]
     return tuple(Link(f"../{name}", name) for name in names)
