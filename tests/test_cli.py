@@ -233,3 +233,30 @@ def test_what_a_library_says_of_an_answer_is_not_shown(tiny, tiny_upr, tmp_path)
     assert "stopped in cell" in failed.stderr
     assert "ValueError (what it says is not shown here" in failed.stderr
     assert "Fatima" not in failed.stderr + failed.stdout
+
+
+def test_what_is_changed_while_a_step_reads_it_is_not_kept(tiny, tiny_upr, tmp_path):
+    notebook, export = tiny / "notebooks" / "01_ingest.ipynb", tiny / "data" / "tiny" / "export.csv"
+    good, answers = notebook.read_text(encoding="utf-8"), export.read_text()
+    content = json.loads(good)
+    change = "open('data/tiny/export.csv', 'a').write('Yes,Index\\n')\n"
+    content["cells"][1]["source"] = "".join(content["cells"][1]["source"])
+    content["cells"][2]["source"] = change + "".join(content["cells"][2]["source"])
+    notebook.write_text(json.dumps(content), encoding="utf-8")
+    changed = tiny_upr("run", "params/tiny.yml", "--outputs", tmp_path)
+    notebook.write_text(good, encoding="utf-8")
+    export.write_text(answers)
+    assert changed.returncode == 1
+    assert "What 01_ingest reads was changed while it ran: start again" in changed.stderr
+    assert list((tmp_path / "store").iterdir()) == []
+    assert not (tmp_path / "runs" / "tiny").exists()
+
+
+@pytest.mark.parametrize("engine", ["fork", "papermill"])
+def test_kernels_take_no_startup_file_along(tiny_upr, tmp_path, engine):
+    startup, mark = tmp_path / "startup.py", tmp_path / "was-run"
+    startup.write_text(f"open({str(mark)!r}, 'w').close()\n")
+    done = tiny_upr("run", "params/tiny.yml", "--outputs", tmp_path / "o", "--engine", engine,
+                    PYTHONSTARTUP=str(startup))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not mark.exists()

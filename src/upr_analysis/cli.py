@@ -141,7 +141,7 @@ def _record_of(folder: Path) -> dict[str, Any] | None:
 
     try:
         return read_record(folder / RUN_JSON)
-    except (InputError, FileNotFoundError):  # the run says what is wrong with it
+    except (InputError, OSError):  # the run says what is wrong with it
         return None
 
 
@@ -279,9 +279,9 @@ def status(outputs: Outputs = None) -> None:
     console = Console()
     console.print(table)
     unused = sum(size_of(path) for path in store.unused())
+    held = size_of(store.entries) + size_of(store.staging)
     console.print(
-        f"store: {_megabytes(size_of(store.entries))}, of which {_megabytes(unused)} no run uses "
-        "(upr gc removes it)"
+        f"store: {_megabytes(held)}, of which {_megabytes(unused)} no run uses (upr gc removes it)"
     )
 
 
@@ -405,6 +405,8 @@ def main() -> None:
     # An optional check of links in JSON schemas that comes with JupyterLab: nine tenths of the time
     # of importing nbformat, and nothing here asks for it.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    for stream in (sys.stdout, sys.stderr):  # a console of another day may lack a minus sign
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()

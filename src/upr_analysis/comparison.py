@@ -186,7 +186,13 @@ def compare_runs(one: Path, other: Path, root: Path) -> Comparison:
     frames = [read_estimates(folder / "public" / ESTIMATES) for folder in (one, other)]
     joined = join_numbers(*frames)
     words = Words(_labels(records, root))
-    invented = any((frame["source"] == "invented").any() for frame in frames)
+    kinds = [bool((frame["source"] == "invented").any()) for frame in frames]
+    if kinds[0] != kinds[1]:
+        raise InputError(
+            f"{runs[kinds.index(True)]} is on invented data and {runs[kinds.index(False)]} is not: "
+            "what differs between them says nothing, so compare runs of one kind."
+        )
+    invented = kinds[0]
     figures, unpaired, equal = _pair_figures((one, other), runs, invented)
     values = [
         {name: value for name, value in record["parameters"].items() if name not in APART}

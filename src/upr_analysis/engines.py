@@ -31,7 +31,11 @@ from upr_analysis.nursery import Nursery
 logging.getLogger("papermill").addHandler(logging.NullHandler())
 HELD: Final = "upr-held"  # papermill's name for it
 # A kernel's own warnings are not the user's; a history is kept nowhere.
-KERNEL_ARGUMENTS: Final = ("--log-level=50", "--HistoryManager.enabled=False")
+KERNEL_ARGUMENTS: Final = (
+    "--log-level=50",
+    "--HistoryManager.enabled=False",
+    "--InteractiveShellApp.exec_PYTHONSTARTUP=False",
+)
 
 
 class Engine:
@@ -166,7 +170,7 @@ class Kernel(KernelManager):
         """End the process at once, and what it started; returns it, None if there is none."""
         process = getattr(self.provisioner, "process", None)
         if process:
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, PermissionError):  # on macOS of a group that ended
                 process.kill() if os.name == "nt" else os.killpg(process.pid, signal.SIGKILL)
         return process
 

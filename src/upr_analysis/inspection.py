@@ -12,7 +12,7 @@ from upr_analysis.parameters import Parameters, unused_name
 from upr_analysis.pipeline import RUN_JSON, Runner, link, relative
 from upr_analysis.problems import InputError, did_you_mean
 from upr_analysis.steps import INPUTS, STEPS, fingerprint, notebooks, own_values
-from upr_analysis.store import Entry, Store, size_of
+from upr_analysis.store import Entry, Store, read_record, size_of
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,13 @@ class RunStatus:
 def run_statuses(store: Store, root: Path) -> list[RunStatus]:
     """Return every run, those that stopped before they were whole among them."""
     found = []
-    for name, record in store.run_records().items():
-        size = size_of(store.runs / name)
+    for path in sorted(store.runs.glob(f"*/{RUN_JSON}")):
+        name, size = path.parent.name, size_of(path.parent)
+        try:
+            record = read_record(path)
+        except InputError:
+            found.append(RunStatus(name, "", "damaged, or of an older version: run it again", size))
+            continue
         found.append(RunStatus(name, record["times"]["started"], _state(record, root), size))
     for path in sorted(store.staging.glob("*.attempt.json")):
         found.append(RunStatus(path.name.removesuffix(".attempt.json"), "", "stopped", 0))
@@ -98,7 +103,8 @@ def _parameters_of(run: str, runner: Runner) -> Parameters:
     records = (runner.attempt(run), runner.store.runs / run / RUN_JSON)
     for path in records:
         if path.exists():
-            content = json.loads(path.read_text(encoding="utf-8"))["parameters"]
+            whole = path.name == RUN_JSON
+            content = (read_record(path) if whole else json.loads(path.read_text()))["parameters"]
             return as_model(content, Parameters, str(path))
     known = [path.parent.name for path in runner.store.runs.glob("*/run.json")]
     raise InputError(f"No run is called {run!r}: `upr status` lists them{did_you_mean(run, known)}")

@@ -144,37 +144,41 @@ class Nursery:
 def main(modules: list[str]) -> None:
     """Import `modules` and what a kernel needs, say so, and fork kernels as asked."""
     here = Path.cwd()
+    answers = os.dup(1)
+    os.dup2(2, 1)  # what a module prints as it is imported is no answer
     sys.path = [entry for entry in sys.path if Path(entry) != here]  # as ipykernel's launcher does
     runner = os.getppid()
     for name in [*KERNEL_MODULES, *modules]:
         if os.getppid() != runner:  # it is gone, and nobody will ask
             return
-        with suppress(ImportError):  # the notebook that wants it says so better
+        with suppress(Exception):  # the notebook that wants it says so better
             importlib.import_module(name)
     gc.collect()
     gc.freeze()  # what is shared stays shared
     # Only the calling thread lives on in a fork; a lock that another held would stay held.
-    _say({"threads": len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 1})
+    threads = len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 1
+    _say(answers, {"threads": threads})
     kernels: dict[int, int | None] = {}  # how each ended
     for line in sys.stdin.buffer:
         request = json.loads(line)
         if "fork" in request:
             child = os.fork()
             if not child:
+                os.close(answers)
                 _be_kernel(request["fork"])
             kernels[child] = None
             answer: dict[str, int | None] = {"pid": child}
         else:
             answer = {"status": _poll(request["poll"], kernels)}
-        _say({**answer, "number": request["number"]})
+        _say(answers, {**answer, "number": request["number"]})
     for pid in kernels:
         if _poll(pid, kernels) is None:
             _end(pid)
 
 
-def _say(answer: dict[str, Any]) -> None:
+def _say(to: int, answer: dict[str, Any]) -> None:
     with suppress(BrokenPipeError):  # whoever asked is gone: standard input says so too
-        os.write(1, json.dumps(answer).encode() + b"\n")
+        os.write(to, json.dumps(answer).encode() + b"\n")
 
 
 def _poll(pid: int, kernels: dict[int, int | None]) -> int | None:
@@ -204,7 +208,6 @@ def _be_kernel(arguments: list[str]) -> None:
             os._exit(1)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
-    os.dup2(2, 1)  # not the parent's line to whoever asked
     if "numpy" in sys.modules:  # forks would all draw the same
         sys.modules["numpy"].random.seed()
     sys.argv = ["ipykernel_launcher", *arguments]

@@ -14,7 +14,14 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, field_validator
 
-from upr_analysis.documents import Strict, as_model, notebook_cells, parse_yaml, read_yaml
+from upr_analysis.documents import (
+    Strict,
+    as_model,
+    notebook_cells,
+    parse_python,
+    parse_yaml,
+    read_yaml,
+)
 from upr_analysis.problems import InputError, did_you_mean
 
 RUN_NAME = r"^[a-z0-9]+(-+[a-z0-9]+)*$"
@@ -184,7 +191,11 @@ def literals(source: str, where: str) -> dict[str, Any]:
     not.
     """
     values: dict[str, Any] = {}
-    for statement in ast.parse(source).body:
+    try:
+        body = parse_python(source).body
+    except SyntaxError as error:
+        raise InputError(f"{where}: the parameter cell is no Python: {error.msg}.") from error
+    for statement in body:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 pass

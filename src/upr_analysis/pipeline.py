@@ -38,10 +38,9 @@ from upr_analysis.steps import (
     own_values,
     versions,
 )
-from upr_analysis.store import FULL, Entry, Store, digests_of
+from upr_analysis.store import FULL, Entry, Store, digests_of, read_record
 
 RUN_JSON: Final = "run.json"
-MOST_SAID: Final = 300  # characters of an error's last line
 
 
 class Progress(Protocol):
@@ -94,10 +93,10 @@ def unchanged(parameters: Parameters, root: Path, outputs: Path) -> Run | None:
     """Return a run that stands and would come out the same, byte for byte; None if it would not."""
     folder = outputs / "runs" / parameters.name
     try:
-        record = json.loads((folder / RUN_JSON).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        record = read_record(folder / RUN_JSON)
+    except (OSError, InputError):
         return None
-    if record.get("fingerprint") != fingerprint(parameters, root) or record["refused"]:
+    if record["fingerprint"] != fingerprint(parameters, root) or record["refused"]:
         return None
     found = digests_of(folder)
     found.pop(RUN_JSON)
@@ -174,8 +173,11 @@ class Runner:
         where a notebook stops or a file cannot be read or written. A run that the gate refuses has
         no `public/` and says why in `refusals`.
         """
+        from upr_analysis.provenance import machine_key
+
         folder = self.store.runs / parameters.name
         started = time.time()
+        machine_key()  # that a key which cannot be read is said before hours of work
         mark = fingerprint(parameters, self.root)  # before anything is read: a change shows later
         self.store.prepare(self.root)
         try:
@@ -217,6 +219,8 @@ class Runner:
         record["provenance_key"] = machine_key().hex()
         record |= {"refused": bool(refusals), "notes": notes, "files": digests_of(staged)}
         _refuse_changed(done, record)
+        if fingerprint(parameters, self.root) != mark:
+            raise StepFailed("An input was changed while the run went on: start again.")
         _write_json(staged / RUN_JSON, record)
         (staged / RUN_JSON).chmod(0o600)  # digests of private files, and the crate's key
         self.attempt(name).unlink()
@@ -258,12 +262,22 @@ class Runner:
                 link(work, step, before, INPUTS[step])
                 with self._slots:
                     self._execute(step, parameters, work)
+                self._refuse_changed_meanwhile(step, key, parameters, before)
                 entry = self.store.commit(work / step, key, step, depends)
             except StepFailed as failed:
                 self._failed[key] = failed
                 raise
             shutil.rmtree(work)
             return Done(entry, "run")
+
+    def _refuse_changed_meanwhile(
+        self, step: str, key: str, parameters: Parameters, before: list[Entry]
+    ) -> None:
+        """Raise StepFailed where the key is no longer that of what the kernel may have read."""
+        if self.key(step, parameters, before)[1] != key:
+            raise StepFailed(
+                f"What {step} reads was changed while it ran: start again. Nothing of it is kept."
+            )
 
     def _execute(self, step: str, parameters: Parameters, work: Path) -> None:
         notebook = notebooks(self.root)[step]
@@ -429,10 +443,7 @@ def refuse_taken_name(folder: Path, parameters: Parameters, replace: bool) -> No
         )
     if replace or not path.exists():
         return
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))["parameters"]
-    except (ValueError, KeyError) as error:
-        raise InputError(f"{path} is damaged: put it back, or use --replace.") from error
+    before = read_record(path)["parameters"]
     now = parameters.model_dump(mode="json")
     changed = [name for name in now if name != "reason" and before.get(name) != now[name]]
     if changed:

@@ -1,6 +1,7 @@
 """From a run's steps to the folder that may be published: pages, tables, figures, crate, gate."""
 
 import ast
+import itertools
 import json
 import shutil
 from collections.abc import Mapping
@@ -183,12 +184,10 @@ def _as_shown(entry: Entry, source: Path) -> Any:
     code = iter([cell for cell in executed.cells if cell.cell_type == "code"])
     cells: list[Any] = []
     for cell in notebook_cells(source):
-        if cell["cell_type"] != "code":
+        if cell["cell_type"] == "markdown":
             cells.append(nbformat.v4.new_markdown_cell(cell["source"]))
-            continue
-        cells.append(next(code))
-        if "parameters" in cell["metadata"].get("tags", []):
-            cells.append(next(code))  # the cell that papermill adds
+        if cell["cell_type"] == "code":  # a raw cell is a note, and goes nowhere
+            cells += itertools.islice(code, 1 + ("parameters" in cell["metadata"].get("tags", [])))
     for number, cell in enumerate(cells):
         tags = cell.metadata.get("tags", [])
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
@@ -250,10 +249,12 @@ def _secrets(last: Step) -> Secrets:
         for path in last.consultation.glob("*.yml")
         if path.name in {"questionnaire.yml", "codebook.yml", "report.yml"}
     ]
+    # what a notebook shows of itself, not what it put out when someone saved it
     own_texts += [
-        path.read_text(encoding="utf-8") for path in (last.root / "notebooks").glob("*.ipynb")
+        cell["source"] for path in notebooks(last.root).values() for cell in notebook_cells(path)
     ]
-    own_texts += [" ".join(versions()), *map(str, last.parameters.model_dump().values())]
+    values = last.parameters.model_dump(exclude={"reason", "export"}).values()
+    own_texts += [" ".join(versions()), *map(str, values)]
     paths = {str(last.root), str(Path.home()), str(last.work)}
     pseudonyms = last.read("typed_respondents")["respondent"]
     return Secrets.gather(answers, strings, own_texts, paths, pseudonyms)

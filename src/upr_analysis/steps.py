@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from upr_analysis import __version__
-from upr_analysis.documents import notebook_cells
+from upr_analysis.documents import notebook_cells, parse_python
 from upr_analysis.parameters import Parameters, cell_defaults, export_files
 from upr_analysis.problems import InputError
 
@@ -69,8 +69,8 @@ PACKAGE: Final = Path(__file__).parent
 OUTSIDE_STEPS: Final = frozenset({"steps"})  # imported by steps, no part in their results
 SHOWN_IN_STEPS: Final = ("table.html.j2", "parts.html.j2")  # templates that notebooks use
 SCIENCE: Final = (
-    "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "pillow", "seaborn", "rapidfuzz", "babel",
-    "pydantic", "ruamel.yaml", "jinja2", "markupsafe",
+    "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "kiwisolver", "pillow", "seaborn",
+    "rapidfuzz", "babel", "pydantic", "ruamel.yaml", "jinja2", "markupsafe",
 )  # fmt: skip
 RUNNERS: Final = ("papermill", "nbconvert", "ipykernel", "nh3", "rocrate")
 
@@ -126,6 +126,8 @@ def fingerprint(parameters: Parameters, root: Path) -> str:
     Cheaper and stricter than the keys of its steps: where it is the same, nothing has changed.
     """
     consultation = root / "data" / parameters.consultation
+    if not consultation.is_dir():
+        raise InputError(f"data/{parameters.consultation} is not there: correct 'consultation'.")
     packaged = (path for path in PACKAGE.rglob("*") if path.suffix != ".pyc")
     files = [*notebooks(root).values(), *consultation.iterdir(), *packaged]
     digests = [file_digest(path) for path in export_files(parameters, root)]
@@ -150,25 +152,36 @@ def modules_of(source: str) -> dict[str, str]:
         name = waiting.pop()
         path = PACKAGE / f"{name}.py"
         if name not in found and path.exists():
-            found[name], imported = _module(path)
+            found[name], imported = _module(path, path.stat().st_mtime_ns)
             waiting |= imported
     return dict(sorted(found.items()))
 
 
 @cache
-def _module(path: Path) -> tuple[str, set[str]]:
+def _module(path: Path, _changed: int) -> tuple[str, set[str]]:
     text = path.read_text(encoding="utf-8")
-    return _digest(ast.dump(ast.parse(text))), _imported(text)
+    return _digest(ast.dump(parse_python(text))), _imported(text)
 
 
 def _imported(source: str) -> set[str]:
-    names = set(re.findall(r"^\s*(?:from|import) upr_analysis\.(\w+)", source, re.MULTILINE))
-    for listed in re.findall(r"^\s*from upr_analysis import ([\w, ]+)", source, re.MULTILINE):
-        names |= {name.strip() for name in listed.split(",")}
-    return names - OUTSIDE_STEPS
+    # what IPython alone understands begins with % or !, and imports nothing of ours
+    plain = re.sub(r"^\s*[%!].*", "", source, flags=re.MULTILINE)
+    names: set[str] = set()
+    for node in ast.walk(parse_python(plain)):
+        if isinstance(node, ast.ImportFrom) and node.module == "upr_analysis":
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(_module_name(node.module or ""))
+        elif isinstance(node, ast.Import):
+            names |= {_module_name(alias.name) for alias in node.names}
+    return names - OUTSIDE_STEPS - {""}
 
 
-@cache
+def _module_name(dotted: str) -> str:
+    package, _, module = dotted.partition(".")
+    return module if package == "upr_analysis" else ""
+
+
 def _data_files() -> dict[str, str]:
     files = [path for path in PACKAGE.iterdir() if path.suffix in (".yml", ".csv")]
     files += [path for path in PACKAGE.rglob("*.j2") if path.name in SHOWN_IN_STEPS]

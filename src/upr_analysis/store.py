@@ -24,6 +24,19 @@ from filelock import FileLock, Timeout
 from upr_analysis.problems import InputError
 from upr_analysis.steps import file_digest
 
+RECORDED: Final = frozenset(  # what every run.json holds
+    {
+        "name",
+        "parameters",
+        "steps",
+        "inputs",
+        "versions",
+        "times",
+        "fingerprint",
+        "refused",
+        "files",
+    }
+)
 MANIFEST: Final = "manifest.json"
 EXCHANGE: Final = 2  # renameat2(2): RENAME_EXCHANGE
 HERE: Final = -100  # AT_FDCWD
@@ -44,11 +57,6 @@ class Entry:
     def outputs(self) -> dict[str, str]:
         """Digests of what later steps may read, by path under the work folder."""
         return {f"{self.step}/{name}": digest for name, digest in self.files.items()}
-
-    @property
-    def size(self) -> int:
-        """Bytes on disk."""
-        return size_of(self.folder)
 
 
 class Store:
@@ -180,11 +188,16 @@ class Store:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Read a run.json; InputError where it is damaged."""
+    """Read a run.json; InputError where it is damaged, or of another version of this package."""
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path} is damaged: remove {path.parent} and run it again.") from error
+        lacking = RECORDED - record.keys()
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{path} is damaged: put it back, or use --replace.") from error
+    if lacking:
+        raise InputError(
+            f"{path} is damaged, or was made by an older version: run it again with --replace."
+        )
     return record
 
 

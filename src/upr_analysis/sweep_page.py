@@ -53,7 +53,7 @@ def write_sweep_page(name: str, outcomes: Sequence[Outcome], store: Store, root:
         Link(f"../../runs/{run}/public/appendix/index.html", f"Appendix of {run}")
         for run in numbers
     ]
-    invented = any((frame["source"] == "invented").any() for frame in numbers.values())
+    invented = all((frame["source"] == "invented").all() for frame in numbers.values())
     page = Index(
         title=f"Sweep {name}: {label(labels.questionnaire.title, 'en')}",
         banner="runs",
@@ -107,9 +107,9 @@ def _leaders(runs: dict[str, pd.DataFrame], labels: Labels) -> Section:
         for frame in runs.values():
             whole = shares(frame, question)
             if len(whole) and not labels.is_ordered(question) and whole["value"].notna().any():
-                item = str(whole.loc[whole["value"].idxmax(), "item"])  # type: ignore[index]
-                said = labels.item(question, item)
-                leads[said] = leads.get(said, 0) + 1
+                for item in whole.loc[whole["value"] == whole["value"].max(), "item"]:
+                    said = labels.item(question, item)  # those that are level lead together
+                    leads[said] = leads.get(said, 0) + 1
         for said, count in leads.items():
             rows.append((labels.question(question), said, f"{count} of {len(runs)}"))
     frame = pd.DataFrame(rows, columns=["question", "most named", "runs"])
@@ -121,7 +121,8 @@ def _leaders(runs: dict[str, pd.DataFrame], labels: Labels) -> Section:
 
 def _varied(varied: pd.DataFrame, runs: int, labels: Labels) -> Section:
     shares_only = varied[(varied["measure"] == "share") & (varied["question"] != RECOMMENDATIONS)]
-    spread = (shares_only["highest"] - shares_only["lowest"]).fillna(0)
+    shares_only = shares_only[shares_only["shown"] > 1]
+    spread = (shares_only["highest"] - shares_only["lowest"]).round(6)
     moved = shares_only[spread > 0].assign(spread=spread[spread > 0])
     moved = moved.sort_values(["spread", "id"], ascending=[False, True]).head(MOST_ROWS)
     wanted = ["question", "item", "group_by", "group", "lowest", "highest", "shown"]
@@ -139,8 +140,8 @@ def _varied(varied: pd.DataFrame, runs: int, labels: Labels) -> Section:
     ]
     frame = pd.DataFrame(rows, columns=["question", "answer", "among", "range", "shown in"])
     same = Note(
-        f"{int((spread == 0).sum())} of {len(spread)} shares are the same in every run that shows "
-        "them."
+        f"{int((spread == 0).sum())} of {len(spread)} shares that several runs show are the same "
+        "in all of these."
     )
     items = (same, Table(frame, "Shares that vary most over the runs")) if rows else (same,)
     return Section("Which numbers move?", items=items)

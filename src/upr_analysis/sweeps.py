@@ -156,7 +156,9 @@ def _refuse_taken_names(members: list[Member], runner: Runner, replace: bool) ->
         name = member.parameters.name
         try:
             refuse_taken_name(runner.store.runs / name, member.parameters, replace)
-        except InputError:
+        except InputError as error:
+            if "damaged" in str(error):
+                raise
             taken.append(name)
     if taken:
         raise InputError(

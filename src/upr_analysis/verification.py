@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from upr_analysis.documents import as_model, notebook_cells
-from upr_analysis.parameters import Parameters, literals
-from upr_analysis.pipeline import RUN_JSON, Progress, Runner, StepFailed
+from upr_analysis.parameters import Parameters, export_files, literals
+from upr_analysis.pipeline import RUN_JSON, Progress, Runner, StepFailed, relative
 from upr_analysis.problems import InputError
 from upr_analysis.provenance import KEY_VARIABLE
 from upr_analysis.steps import ESTIMATES, SOURCE, STEPS, TICKET, file_digest, versions
 from upr_analysis.store import digests_of, read_record
 
+CRATE: Final = "ro-crate-metadata.json"
 CLOSE: Final = 1e-9  # how far two numbers may be apart, of the larger one
 NUMBER: Final = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
-GRADES: Final = ("identical", "equal", "different", "missing", "unexpected", "not made")
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ def verify(folder: Path, root: Path, progress: Progress, engine: str) -> Verifie
     if (folder / RUN_JSON).exists():
         return _verify_run(folder, root, progress, engine)
     public = folder / "public" if (folder / "public").is_dir() else folder
-    if not (public / ESTIMATES).exists():
+    if not (public / ESTIMATES).exists() or not (public / CRATE).exists():
         raise InputError(
-            f"{folder} holds neither {RUN_JSON} nor {ESTIMATES}: name a run, or a folder that was "
-            "published."
+            f"{folder} holds neither {RUN_JSON} nor {ESTIMATES} with {CRATE}: name a run, or a "
+            "folder that was published."
         )
     return _verify_public(public, root, progress, engine)
 
@@ -72,6 +72,11 @@ def _verify_run(folder: Path, root: Path, progress: Progress, engine: str) -> Ve
             notes.append(f"{one['path']} is not what it was at the run.")
     if missing:
         raise InputError(f"{', '.join(missing)}: not there; put back what the run was made from.")
+    known = {one["path"] for one in record["inputs"]}
+    exports = [relative(path, root) for path in export_files(parameters, root)]
+    notes += [
+        f"{path} is read now, and was not at the run." for path in exports if path not in known
+    ]
     now = versions()
     notes += [
         f"{name} was {number} at the run and is {now.get(name, 'absent')} now."
@@ -101,9 +106,21 @@ def _verify_public(public: Path, root: Path, progress: Progress, engine: str) ->
         values = _injected(public / "notebooks" / f"{STEPS[-1]}.ipynb")
         _draw(runner, values, work, public)
         shutil.copytree(work / STEPS[-1] / "public", made, dirs_exist_ok=True)
-        grades = _graded(public, made)
-    again = {name: grade for name, grade in grades.items() if grade != "missing"}
-    return Verified(again | dict.fromkeys(grades.keys() - again, "not made"), tuple(notes))
+        grades = _graded(public, made) | {ESTIMATES: "not made"}  # the rest was made from it
+    not_made = {name: "not made" for name, grade in grades.items() if grade == "missing"}
+    return Verified(dict(sorted((grades | not_made | _unlike(public)).items())), tuple(notes))
+
+
+def _unlike(public: Path) -> dict[str, str]:
+    """Return the grades of files that are not what the crate says that they were."""
+    crate = json.loads((public / CRATE).read_text(encoding="utf-8"))
+    said = {one["@id"]: one["sha256"] for one in crate["@graph"] if "sha256" in one}
+    now = digests_of(public)
+    return {
+        name: "different" if name in now else "missing"
+        for name, digest in said.items()
+        if not name.startswith("#") and now.get(name) != digest
+    }
 
 
 def _draw(runner: Runner, values: dict[str, Any], work: Path, public: Path) -> None:
@@ -132,7 +149,7 @@ def _injected(notebook: Path) -> dict[str, Any]:
 
 def _private(public: Path) -> str:
     """Return what a crate says was read but is not published, in words."""
-    crate = json.loads((public / "ro-crate-metadata.json").read_text(encoding="utf-8"))
+    crate = json.loads((public / CRATE).read_text(encoding="utf-8"))
     names = [
         one.get("name", one["@id"])
         for one in crate["@graph"]
@@ -190,15 +207,21 @@ def equal_numbers(one: Path, other: Path) -> bool:
     parts = [_words_and_numbers(path) for path in (one, other)]
     (words, numbers), (other_words, other_numbers) = parts
     return words == other_words and all(
-        math.isclose(a, b, rel_tol=CLOSE, abs_tol=CLOSE)
-        for a, b in zip(numbers, other_numbers, strict=True)
+        math.isclose(a, b, rel_tol=CLOSE) for a, b in zip(numbers, other_numbers, strict=True)
     )
+
+
+def _attributes(tag: re.Match[str]) -> str:
+    """Return what of a tag a reader sees or can follow."""
+    return " ".join(re.findall(r'(?:src|alt|href|title)="([^"]*)"', tag[0]))
 
 
 def _words_and_numbers(path: Path) -> tuple[list[str], list[float]]:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".html":
-        text = re.sub(r"<style.*?</style>|<[^>]*>", " ", text, flags=re.DOTALL)
+        text = re.sub(r"<style.*?</style>|<[^>]*>", _attributes, text, flags=re.DOTALL)
+    if path.name == CRATE:  # its digests follow from the files, graded each
+        text = re.sub(r'"(sha256|contentSize|identifier)": "[^"]*"', "", text)
     if path.suffix == ".csv":
         rows = csv.reader(io.StringIO(text))
         text = "\n".join("\t".join(row) for row in rows)
