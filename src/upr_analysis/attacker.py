@@ -6,9 +6,8 @@ nor full; and he solves for the least and the greatest whole number that fits ev
 about a question, overall and by every grouping at once.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -22,86 +21,55 @@ from upr_analysis.suppression import Rules
 Cell = tuple[str, str, str]  # item, grouping, group; no grouping and group for the total
 
 
-@dataclass
-class _Relation:
-    """`least` <= sum of the unknown cells, each times its sign, <= `most`."""
-
-    least: int
-    most: int
-    unknown: dict[Cell, int] = field(default_factory=dict)
-
-
-@dataclass
+@dataclass(frozen=True)
 class _Knowledge:
-    """What he sees of one question: `printed` counts, every `base`, the ids of cells."""
+    """What he sees of one question: the base of every cell, and the counts that are `printed`."""
 
     rules: Rules
     question: str
-    ids: dict[Cell, str] = field(default_factory=dict)
-    base: dict[Cell, int] = field(default_factory=dict)
-    printed: dict[Cell, int] = field(default_factory=dict)
-
-    def groups(self) -> dict[str, dict[str, int]]:
-        """Return the base of each group of each grouping."""
-        found: dict[str, dict[str, int]] = defaultdict(dict)
-        for (_, by, group), base in self.base.items():
-            found[by][group] = base
-        return found
-
-    def items(self) -> list[str]:
-        return [item for item, by, _ in self.base if by == ""]
+    base: dict[Cell, int]
+    printed: dict[Cell, int]
 
     def range_of(self, cell: Cell) -> tuple[int, int]:
-        """Return the least and greatest count of a withheld cell, by the rules alone."""
+        """Return the least and greatest count of a cell, by the rules alone."""
+        if cell in self.printed:
+            return self.printed[cell], self.printed[cell]
         item, by, _ = cell
         base, exclusive = self.base[cell], self.question in self.rules.exclusive
         sensitive = {(self.question, ""), (self.question, item)} & self.rules.sensitive
-        peers = [other for other in self.base if other[1] == by and (exclusive or other[0] == item)]
-        inner = not sensitive and base >= self.rules.smallest_base
-        if by:
-            inner = inner and self._is_crossed(item)
-            inner = inner and any(peer in self.printed for peer in peers)
-        elif exclusive:
-            inner = inner and any(peer in self.printed for peer in peers)
+        if sensitive or base < self.rules.smallest_base or (by and not self._is_crossed(item)):
+            return 0, base
+        # where all that adds up with it is withheld, so may be its zeros
+        beside = (one for one in self.printed if one[1] == by and (exclusive or one[0] == item))
+        inner = any(beside) or not (by or exclusive)
         return (1, base - 1) if inner else (0, base)
 
     def _is_crossed(self, item: str) -> bool:
-        total = self.printed.get((item, "", ""))
-        everyone = self.base[(item, "", "")]
+        total, everyone = self.printed.get((item, "", "")), self.base[item, "", ""]
         return total is not None and min(total, everyone - total) >= self.rules.minimum_cross
 
-    def relations(self) -> Iterator[_Relation]:
-        """Yield everything that must add up."""
-        groups = self.groups()
-        everyone = groups[""][""]
-        for question, items, chosen in self.rules.subtotals:
+    def relations(self) -> Iterator[tuple[set[Cell], set[Cell], int, int]]:
+        """Yield all that must add up: cells, cells taken off, the least and most that is left."""
+        items = [item for item, by, _ in self.base if by == ""]
+        everyone = self.base[items[0], "", ""]
+        for question, chosen, n in self.rules.subtotals:
             if question == self.question:
-                yield self._sum({(item, "", ""): 1 for item in items}, chosen, chosen)
-        for by, bases in groups.items():
-            if self.question in self.rules.exclusive:
-                for group, base in bases.items():
-                    yield self._sum({(item, by, group): 1 for item in self.items()}, base, base)
-            if by == "":
-                continue
-            for item in self.items():
-                yield from self._over_groups(item, by, bases, everyone)
-
-    def _over_groups(
-        self, item: str, by: str, bases: dict[str, int], everyone: int
-    ) -> Iterator[_Relation]:
-        total = (item, "", "")
-        spare = sum(bases.values()) - everyone if by in self.rules.overlapping else 0
-        yield self._sum({(item, by, group): 1 for group in bases} | {total: -1}, 0, spare)
-        if by in self.rules.overlapping:
-            for group in bases:
-                alone = {group, NOT_STATED} & bases.keys()  # a group, and those in no group
-                rest = everyone - sum(bases[one] for one in alone)
-                yield self._sum({(item, by, one): 1 for one in alone} | {total: -1}, -rest, 0)
-
-    def _sum(self, signs: dict[Cell, int], least: int, most: int) -> _Relation:
-        known = sum(sign * self.printed.get(cell, 0) for cell, sign in signs.items())
-        unknown = {cell: sign for cell, sign in signs.items() if cell not in self.printed}
-        return _Relation(least - known, most - known, unknown)
+                yield {(item, "", "") for item in chosen}, set(), n, n
+        groups = {(by, group): base for (_, by, group), base in self.base.items()}
+        if self.question in self.rules.exclusive:
+            for (by, group), base in groups.items():
+                yield {(item, by, group) for item in items}, set(), base, base
+        for by in dict.fromkeys(by for by, _ in groups if by):
+            bases = {group: base for (own, group), base in groups.items() if own == by}
+            overlapping = by in self.rules.overlapping
+            spare = sum(bases.values()) - everyone if overlapping else 0
+            for item in items:
+                total = {(item, "", "")}
+                yield {(item, by, group) for group in bases}, total, 0, spare
+                for group in bases if overlapping else ():
+                    alone = {group, NOT_STATED} & bases.keys()  # a group, and those in no group
+                    rest = everyone - sum(bases[one] for one in alone)
+                    yield {(item, by, one) for one in alone}, total, -rest, 0
 
 
 def audit(
@@ -117,15 +85,18 @@ def audit(
     With the `truth` (unsuppressed estimates) it checks that he reasons soundly: raises ValueError
     where a true count is outside what he believes possible.
     """
-    wanted, rows = set(protected), []
-    for knowledge in _read(public, rules):
-        own = [cell for cell, name in knowledge.ids.items() if name in wanted]
-        for cell, (low, high) in _bounds(knowledge, own).items():
-            needed = min(rules.wide, knowledge.base[cell])
-            rows.append((knowledge.ids[cell], low, high, high - low, needed))
-    lost = wanted - {row[0] for row in rows}
-    if lost:
+    shares, wanted = public[public["measure"] == "share"], set(protected)
+    if lost := wanted - set(shares["id"]):
         raise InputError(f"The protected cell {min(lost)!r} is not among the estimates: add it.")
+    rows = list[tuple[str, int, int, int, int]]()
+    for question, own in shares.groupby("question", sort=False):
+        cells = list(zip(own["item"], own["group_by"], own["group"], strict=True))
+        base = dict(zip(cells, own["base"].astype(int), strict=True))
+        printed = {cell: int(n) for cell, n in zip(cells, own["n"], strict=True) if pd.notna(n)}
+        ids = {cell: one for cell, one in zip(cells, own["id"], strict=True) if one in wanted}
+        bounds = _bounds(_Knowledge(rules, str(question), base, printed), list(ids))
+        for cell, (low, high) in zip(ids, bounds, strict=True):
+            rows.append((ids[cell], low, high, high - low, min(rules.wide, base[cell])))
     found = pd.DataFrame(rows, columns=["id", "low", "high", "width", "needed"])
     found = found.sort_values("id", ignore_index=True)
     if truth is not None:
@@ -151,70 +122,32 @@ def require_wide(audited: pd.DataFrame) -> pd.DataFrame:
     return audited
 
 
-def _read(public: pd.DataFrame, rules: Rules) -> list[_Knowledge]:
-    found: dict[str, _Knowledge] = {}
-    shares = public[public["measure"] == "share"]
-    columns = ["id", "question", "item", "group_by", "group", "n", "base"]
-    for name, question, *cell, n, base in shares[columns].itertuples(index=False, name=None):
-        knowledge = found.setdefault(question, _Knowledge(rules, question))
-        key = (cell[0], cell[1], cell[2])
-        knowledge.ids[key], knowledge.base[key] = name, int(base)
-        if not pd.isna(n):
-            knowledge.printed[key] = int(n)
-    return list(found.values())
+def _bounds(knowledge: _Knowledge, cells: list[Cell]) -> list[tuple[int, int]]:
+    """Return the least and the greatest count of each cell that fits all that is printed.
 
-
-def _bounds(knowledge: _Knowledge, cells: list[Cell]) -> dict[Cell, tuple[int, int]]:
-    """Return the least and the greatest count of each cell that fits all that is printed."""
-    found = {cell: (n, n) for cell, n in knowledge.printed.items() if cell in set(cells)}
-    relations = [relation for relation in knowledge.relations() if relation.unknown]
-    left = [cell for cell in cells if cell not in found]
-    while left:
-        linked = _linked(relations, left[0])
-        inside = [cell for cell in left if cell in linked]
-        left = [cell for cell in left if cell not in linked]
-        found |= _extremes(knowledge, relations, sorted(linked), inside)
-    return found
-
-
-def _linked(relations: list[_Relation], start: Cell) -> set[Cell]:
-    """Return all unknown cells that anything ties to the first, however far."""
-    linked, waiting = {start}, relations
-    while True:
-        touching = [one for one in waiting if linked & one.unknown.keys()]
-        if not touching:
-            return linked
-        waiting = [one for one in waiting if not linked & one.unknown.keys()]
-        linked = linked.union(*(one.unknown for one in touching))
-
-
-def _extremes(
-    knowledge: _Knowledge, relations: list[_Relation], unknown: list[Cell], cells: list[Cell]
-) -> dict[Cell, tuple[int, int]]:
-    """Solve for the cells: a copy of the unknowns for each one's least and for its greatest."""
-    place = {cell: column for column, cell in enumerate(unknown)}
-    own = [relation for relation in relations if relation.unknown.keys() & place.keys()]
-    one = sparse.lil_array((len(own), len(unknown)))
-    for row, relation in enumerate(own):
-        for cell, sign in relation.unknown.items():
-            one[row, place[cell]] = sign
-    copies = 2 * len(cells)
-    goal = np.zeros((copies, len(unknown)))
-    for number, cell in enumerate(cells):
-        goal[2 * number, place[cell]], goal[2 * number + 1, place[cell]] = 1, -1
-    ranges = np.array([knowledge.range_of(cell) for cell in unknown])
-    constraints = []
-    if own:
-        least, most = (np.tile([getattr(r, end) for r in own], copies) for end in ("least", "most"))
-        matrix = sparse.kron(sparse.eye_array(copies), one, format="csc")
-        constraints.append(LinearConstraint(matrix, least, most))
+    All in one programme: a copy of the question for each cell's least, and one for its greatest.
+    """
+    if not cells:
+        return []
+    place = {cell: column for column, cell in enumerate(knowledge.base)}
+    ranges = np.array([knowledge.range_of(cell) for cell in place])
+    relations = list(knowledge.relations())
+    sums = np.zeros((len(relations), len(place)))
+    for row, (added, taken, _, _) in enumerate(relations):
+        sums[row, [place[cell] for cell in added]] = 1
+        sums[row, [place[cell] for cell in taken]] = -1
+    wanted = np.eye(len(place))[[place[cell] for cell in cells]]
+    goal = np.stack([wanted, -wanted], axis=1).reshape(-1, len(place))
+    least, most = (np.tile([relation[end] for relation in relations], len(goal)) for end in (2, 3))
     # the vertices of a network are whole; where they are not, whole numbers are asked for
     for integrality in (0, 1):
         solved = milp(
             goal.ravel(),
             integrality=np.full(goal.size, integrality),
-            bounds=Bounds(*np.tile(ranges.T, copies)),
-            constraints=constraints,
+            bounds=Bounds(*np.tile(ranges.T, len(goal))),
+            constraints=LinearConstraint(
+                sparse.kron(sparse.eye_array(len(goal)), sums), least, most
+            ),
             options={"mip_rel_gap": 0.0},
         )
         if solved.x is None:
@@ -222,5 +155,5 @@ def _extremes(
         found = np.rint(solved.x)
         if np.allclose(found, solved.x):
             break
-    reached = (goal * found.reshape(goal.shape)).sum(axis=1).astype(int)
-    return {cell: (reached[2 * i], -reached[2 * i + 1]) for i, cell in enumerate(cells)}
+    least, greatest = (goal * found.reshape(goal.shape)).sum(axis=1).reshape(-1, 2).T.astype(int)
+    return list(zip(least.tolist(), (-greatest).tolist(), strict=True))

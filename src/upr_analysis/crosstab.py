@@ -19,7 +19,7 @@ from upr_analysis.estimates import (
     estimate_id,
     estimates_frame,
 )
-from upr_analysis.inference import Association, association, benjamini_hochberg, wilson_interval
+from upr_analysis.inference import association, benjamini_hochberg, wilson_interval
 from upr_analysis.questionnaire import Questionnaire, relevance
 from upr_analysis.recommendations import Report
 from upr_analysis.suppression import Rules
@@ -81,14 +81,12 @@ def coded_items(
     raised several of them, or one in several answers, counts once.
     """
     place = pd.Series(np.arange(len(respondents)), index=respondents["respondent"])
-    raised = codings[["respondent", "code"]].drop_duplicates()
-    values = np.zeros(len(respondents), dtype=np.int64)
+    values = np.zeros(len(place), dtype=np.int64)
     for bit, codes in enumerate(codes_of.values()):
-        people = raised["respondent"][raised["code"].isin(codes)].unique()
+        people = codings["respondent"][codings["code"].isin(codes)].unique()
         values[place[people].to_numpy()] |= np.int64(1) << bit
     spoke = open_responses["respondent"][open_responses["state"] == "answered"].unique()
-    answered = np.asarray(respondents["respondent"].isin(spoke))
-    return Items(question, tuple(codes_of), False, values, answered, crossed)
+    return Items(question, tuple(codes_of), False, values, place.index.isin(spoke), crossed)
 
 
 def everything_coded(
@@ -102,16 +100,14 @@ def everything_coded(
     """Return themes, codes and recommendations as items; recommendations are totals only."""
     if not codebook.themes:
         return []
-    tables = (respondents, open_responses, codings)
-    codes = {code.name: [code.name] for code in codebook.codes}
     unions = unions_of_codes(codebook, report)
-    items = [
-        coded_items(*tables, THEMES, unions[THEMES]),
-        coded_items(*tables, CODES, codes, codes_crossed),
+    codes: dict[str, tuple[str, ...]] = {code.name: (code.name,) for code in codebook.codes}
+    counted = {THEMES: unions.pop(THEMES), CODES: codes} | unions
+    crossed = {THEMES: True, CODES: codes_crossed, RECOMMENDATIONS: False}
+    return [
+        coded_items(respondents, open_responses, codings, name, codes_of, crossed[name])
+        for name, codes_of in counted.items()
     ]
-    if RECOMMENDATIONS in unions:
-        items.append(coded_items(*tables, RECOMMENDATIONS, unions[RECOMMENDATIONS], False))
-    return items
 
 
 def unions_of_codes(
@@ -130,21 +126,18 @@ def respondent_groups(
     respondents: pd.DataFrame, memberships: pd.DataFrame, questionnaire: Questionnaire, name: str
 ) -> Groups:
     """Return a grouping's members, and those in no group as `not_stated` where there are any."""
-    names = [group.name for group in questionnaire.grouping(name).groups]
-    place = pd.Series(np.arange(len(respondents)), index=respondents["respondent"])
-    own = memberships[
-        (memberships["grouping"] == name) & memberships["respondent"].isin(place.index)
-    ]
-    people = place[own["respondent"]].to_numpy()
-    codes = own["group"].map({group: code for code, group in enumerate(names)}).to_numpy()
-    nowhere = np.setdiff1d(place.to_numpy(), people)
+    grouping = questionnaire.grouping(name)
+    names = [group.name for group in grouping.groups]
+    everyone = pd.Index(respondents["respondent"])
+    own = memberships[memberships["grouping"] == name]
+    own = own[own["respondent"].isin(everyone)]
+    people = everyone.get_indexer(own["respondent"])
+    codes = pd.Categorical(own["group"], names).codes.astype(np.int64)
+    nowhere = np.setdiff1d(np.arange(len(everyone)), people)
     if len(nowhere):
-        people = np.concatenate([people, nowhere])
-        codes = np.concatenate([codes, np.full(len(nowhere), len(names))])
-        names = [*names, NOT_STATED]
-    overlapping = len(people) > len(respondents)
-    of = questionnaire.grouping(name).by
-    return Groups(name, tuple(names), people, codes.astype(np.int64), overlapping, of)
+        people, codes = np.append(people, nowhere), np.append(codes, len(names) + 0 * nowhere)
+        names.append(NOT_STATED)
+    return Groups(name, tuple(names), people, codes, len(people) > len(everyone), grouping.by)
 
 
 def grouped(
@@ -162,44 +155,41 @@ def tally(items: Items, groups: Groups | None = None) -> tuple[np.ndarray, np.nd
 
     Without groups there is one row, everyone.
     """
-    if groups is None:
-        people = np.flatnonzero(items.answered)
-        codes, size = np.zeros(len(people), dtype=np.int64), 1
-    else:
-        inside = items.answered[groups.people]
-        people, codes, size = groups.people[inside], groups.codes[inside], len(groups.names)
-    values, width = items.values[people], len(items.names)
+    groups = groups or _everyone(len(items.values))
+    inside = items.answered[groups.people]
+    codes, values = groups.codes[inside], items.values[groups.people[inside]]
+    size, width = len(groups.names), len(items.names)
     if items.exclusive:
-        flat = np.bincount(codes * width + values, minlength=size * width)
-        counts = flat.reshape(size, width)
+        counts = np.bincount(codes * width + values, minlength=size * width).reshape(size, width)
     else:
-        columns = [
-            np.bincount(codes[(values >> bit) & 1 == 1], minlength=size) for bit in range(width)
-        ]
-        counts = np.stack(columns, axis=1) if columns else np.zeros((size, 0), dtype=np.int64)
+        bits = [np.bincount(codes[values >> bit & 1 == 1], minlength=size) for bit in range(width)]
+        counts = np.array(bits, dtype=np.int64).reshape(width, size).T
     return counts, np.bincount(codes, minlength=size)
+
+
+def _everyone(size: int) -> Groups:
+    return Groups("", ("",), np.arange(size), np.zeros(size, dtype=np.int64), overlapping=False)
 
 
 def share_rows(items: Items, groups: Groups | None, source: str) -> Iterator[dict[str, object]]:
     """Yield one row of estimates for each item and group: n, base, percent, Wilson interval."""
+    groups = groups or _everyone(len(items.values))
     counts, bases = tally(items, groups)
-    by = groups.name if groups else ""
-    for place, group in enumerate(groups.names if groups else ("",)):
-        for item, count in zip(items.names, counts[place], strict=True):
-            base = int(bases[place])
-            low, high = wilson_interval(count, base) if base else (None, None)
+    for group, own, base in zip(groups.names, counts.tolist(), bases.tolist(), strict=True):
+        for item, n in zip(items.names, own, strict=True):
+            low, high = wilson_interval(n, base) if base else (None, None)
             yield {
-                "id": estimate_id(items.question, item, by, group),
-                "table": estimate_id(items.question, group_by=by),
+                "id": estimate_id(items.question, item, groups.name, group),
+                "table": estimate_id(items.question, group_by=groups.name),
                 "measure": "share",
                 "question": items.question,
                 "item": item,
-                "group_by": by,
+                "group_by": groups.name,
                 "group": group,
                 "base_kind": "answered",
-                "n": int(count),
+                "n": n,
                 "base": base,
-                "value": 100 * int(count) / base if base else None,
+                "value": 100 * n / base if base else None,
                 "low": low,
                 "high": high,
                 "method": "Wilson" if base else "",
@@ -224,22 +214,29 @@ def guard_routing(
     groups = list(groups)
     found = {one.question: one for one in items}
     gates = set[str]()
+    for name, needs, option in _follow_ups(questionnaire, found):
+        gate, led = found[needs], found[name]
+        is_sensitive = questionnaire.question(needs).role == "sensitive"
+        smallest = max(minimum_cell, minimum_sensitive if is_sensitive else 0)
+        chosen, base = _chose(gate, option)
+        if min(chosen, base - chosen) < smallest:
+            del found[name]
+            continue
+        gates.add(needs)
+        rest = (tally(gate, one)[1] - tally(led, one)[1] for one in groups)
+        if any(((few > 0) & (few < smallest)).any() for few in rest):
+            found[name] = replace(led, crossed=False)
+    return [replace(one, crossed=one.crossed and name not in gates) for name, one in found.items()]
+
+
+def _follow_ups(
+    questionnaire: Questionnaire, counted: Mapping[str, Items]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield each counted question with the one, also counted, and the option that led to it."""
     for question in questionnaire.closed_questions:
         needs = relevance(question)
-        if needs is None or needs[0] not in found or question.name not in found:
-            continue
-        is_sensitive = questionnaire.question(needs[0]).role == "sensitive"
-        smallest = max(minimum_cell, minimum_sensitive if is_sensitive else 0)
-        chosen, base = _chose(found[needs[0]], needs[1])
-        if min(chosen, base - chosen) < smallest:
-            del found[question.name]
-        else:
-            gates.add(needs[0])
-            gate, led = found[needs[0]], found[question.name]
-            rest = [tally(gate, one)[1] - tally(led, one)[1] for one in groups]
-            if any(((few > 0) & (few < smallest)).any() for few in rest):
-                found[question.name] = replace(led, crossed=False)
-    return [replace(one, crossed=one.crossed and name not in gates) for name, one in found.items()]
+        if needs and {question.name, needs[0]} <= counted.keys():
+            yield question.name, *needs
 
 
 def _chose(items: Items, option: str) -> tuple[int, int]:
@@ -255,39 +252,35 @@ def association_rows(
         return
     counts, bases = tally(items, groups)
     stated = [place for place, name in enumerate(groups.names) if name != NOT_STATED]
-    found: Association = association(counts[stated], seed, resamples)
-    row = {
-        "table": estimate_id(items.question, group_by=groups.name),
+    found = association(counts[stated], seed, resamples)
+    undefined = f"undefined: {found.reason}" if found.reason else ""
+    table = estimate_id(items.question, group_by=groups.name)
+    shared = {
+        "table": table,
         "question": items.question,
         "group_by": groups.name,
         "base_kind": "answered",
         "base": int(bases[stated].sum()),
-        "method": found.method if not found.reason else f"undefined: {found.reason}",
         "source": source,
     }
-    table = str(row["table"])
-    yield row | {
-        "id": f"{table}.test", "measure": "test", "value": found.statistic, "p": found.p
-    }  # fmt: skip
-    yield row | {
-        "id": f"{table}.effect", "measure": "effect", "value": found.v,
-        "method": "bias-corrected Cramér's V" if not found.reason else row["method"],
-    }  # fmt: skip
+    test = {"measure": "test", "value": found.statistic, "p": found.p, "method": found.method}
+    effect = {"measure": "effect", "value": found.v, "method": "bias-corrected Cramér's V"}
+    for row in (test, effect):
+        method = undefined or row["method"]
+        yield shared | row | {"id": f"{table}.{row['measure']}", "method": method}
 
 
 def count_everything(
     items: Iterable[Items], groups: Iterable[Groups], source: str, seed: int, resamples: int
 ) -> pd.DataFrame:
     """Return all estimates, nothing withheld: each question overall and by each grouping."""
-    rows: list[dict[str, object]] = []
-    groups = list(groups)
+    rows, groups = list[dict[str, object]](), list(groups)
     for one in items:
         rows += share_rows(one, None, source)
         for grouping in groups:
-            if not one.crossed or grouping.of == one.question:
-                continue
-            rows += share_rows(one, grouping, source)
-            rows += association_rows(one, grouping, source, seed, resamples)
+            if one.crossed and grouping.of != one.question:
+                rows += share_rows(one, grouping, source)
+                rows += association_rows(one, grouping, source, seed, resamples)
     return estimates_frame(rows)
 
 
@@ -315,50 +308,36 @@ def protection_rules(
 ) -> Rules:
     """Return the rules of suppression for a consultation: structure from it, limits as given."""
     groups, counted = list(groups), {one.question: one for one in items}
-    sensitive = {
-        (question.name, "") for question in questionnaire.survey if question.role == "sensitive"
-    }
-    sensitive |= {
-        (question.name, choice.name)
-        for question in questionnaire.closed_questions
-        for choice in questionnaire.options(question)
-        if choice.sensitive
-    }
-    sensitive |= {(THEMES, theme.name) for theme in codebook.themes if theme.sensitive}
-    sensitive |= {
-        (CODES, code.name) for theme in codebook.themes if theme.sensitive for code in theme.codes
-    }
+    closed, options = questionnaire.closed_questions, questionnaire.options
+    themes = [theme for theme in codebook.themes if theme.sensitive]
+    gates = [
+        (gate, (option,), _chose(counted[gate], option)[0])  # the follow-up's base tells
+        for _, gate, option in _follow_ups(questionnaire, counted)
+    ]
     return Rules(
         **limits,
-        exclusive=frozenset(
-            question.name
-            for question in questionnaire.closed_questions
-            if question.kind == "select_one"
-        ),
-        overlapping=frozenset(grouping.name for grouping in groups if grouping.overlapping),
-        sensitive=frozenset(sensitive),
-        subtotals=frozenset(
+        exclusive=frozenset(one.name for one in closed if one.kind == "select_one"),
+        overlapping=frozenset(one.name for one in groups if one.overlapping),
+        sensitive=frozenset(
             [
-                *_subtotals(questionnaire, groups, limits["minimum_cell"]),
-                *_gate_totals(questionnaire, counted),
+                *((one.name, "") for one in questionnaire.with_role("sensitive")),
+                *(
+                    (one.name, choice.name)
+                    for one in closed
+                    for choice in options(one)
+                    if choice.sensitive
+                ),
+                *((THEMES, theme.name) for theme in themes),
+                *((CODES, code.name) for theme in themes for code in theme.codes),
             ]
         ),
+        subtotals=frozenset([*gates, *_subtotals(questionnaire, groups, limits["minimum_cell"])]),
         unions=tuple(
             (estimate_id(question, item), tuple(estimate_id(CODES, code) for code in codes))
             for question, codes_of in unions_of_codes(codebook, report).items()
             for item, codes in codes_of.items()
         ),
     )
-
-
-def _gate_totals(
-    questionnaire: Questionnaire, items: Mapping[str, Items]
-) -> Iterator[tuple[str, tuple[str, ...], int]]:
-    """Yield how many chose the option that led to a question which is shown: its base tells."""
-    for question in questionnaire.closed_questions:
-        needs = relevance(question)
-        if needs is not None and {question.name, needs[0]} <= items.keys():
-            yield needs[0], (needs[1],), _chose(items[needs[0]], needs[1])[0]
 
 
 def _subtotals(

@@ -25,11 +25,10 @@ Not seen here: that one grouping is coarser than another.
 import ctypes
 import os
 import sys
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -81,6 +80,10 @@ class Rules:
         """The base from which a group's zeros and full cells are printed: all else is wide."""
         return max(self.minimum_base, self.wide + 2)
 
+    def is_sensitive(self, question: str, item: str) -> bool:
+        """Whether the item, or its whole question, is sensitive."""
+        return not {(question, ""), (question, item)}.isdisjoint(self.sensitive)
+
 
 @dataclass(frozen=True)
 class Suppressed:
@@ -119,32 +122,19 @@ class _Question:
 class _System:
     """A question as the attacker sees it: tables of differences from the true one.
 
-    A withheld cell may differ by `down` to `up` as far as the rules say, and `least` <= `links` @
+    A withheld cell may differ by `low` to `high` as far as the rules say, and `least` <= `links` @
     differences <= `most`. `forced` cells are withheld in any case, `free` ones may be for others'
     sake; `demand` is how widely a protected cell must range, 0 for the others.
     """
 
-    down: np.ndarray
-    up: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     forced: np.ndarray
     free: np.ndarray
     demand: np.ndarray
     links: np.ndarray
     least: np.ndarray
     most: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Programme:
-    """Minimise goal @ x for low <= x <= high and least <= matrix @ x <= most, x whole numbers."""
-
-    goal: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    matrix: sparse.coo_array
-    least: np.ndarray
-    most: np.ndarray
-    binaries: int = 0  # how many of the first x are decisions
 
 
 def suppress(estimates: pd.DataFrame, rules: Rules) -> Suppressed:
@@ -155,90 +145,69 @@ def suppress(estimates: pd.DataFrame, rules: Rules) -> Suppressed:
     where counts do not add up, or are of a kind that these rules cannot protect.
     """
     public = estimates.copy()
-    nothing = pd.DataFrame({"whole": {}, "crossed": {}}, dtype=bool)
-    if rules.minimum_cell == 0:
-        return Suppressed(public, frozenset(), _report(public, nothing))
     shares = estimates.loc[estimates["measure"] == "share"]
-    _check(estimates, shares)
-    if shares.empty:
+    if rules.minimum_cell:
+        _check(estimates, shares)
+    if rules.minimum_cell == 0 or shares.empty:
+        nothing = pd.DataFrame({"whole": {}, "not_crossed": {}}, dtype=bool)
         return Suppressed(public, frozenset(), _report(public, nothing))
-    questions = [
-        _question(str(name), rows, rules) for name, rows in shares.groupby("question", sort=True)
-    ]
-    fates = [_protect(question, rules) for question in questions]
+    questions = shares.groupby("question", sort=True)
+    fates = [_protect(_question(str(name), rows, rules), rules) for name, rows in questions]
     fate = pd.concat(fates).set_index("id")
-    withheld = set(fate.index[fate["withheld"]])
-    public["suppressed"] = public["id"].isin(_guard_unions(shares, withheld, rules))
+    withheld = _guard_unions(shares, set(fate.index[fate["withheld"]]), rules)
+    public["suppressed"] = public["id"].isin(withheld)
     touched = public.loc[public["suppressed"], "table"]
     public["suppressed"] |= (public["measure"] != "share") & public["table"].isin(touched)
     public.loc[public["suppressed"], NUMBERS] = pd.NA
     public.loc[public["suppressed"] & (public["measure"] != "share"), "method"] = ""
-    protected = frozenset(fate.index[fate["protected"]])
-    return Suppressed(public, protected, _report(public, fate))
-
-
-def _guard_unions(shares: pd.DataFrame, withheld: set[str], rules: Rules) -> set[str]:
-    """Return what is withheld once no printed union narrows a withheld part of it.
-
-    A union is at most the sum of its parts, so a part is at least what the others leave. Where
-    that says too much the smallest printed part goes too, and in the end the union.
-    """
-    rows = shares.set_index("id")
-    n, base = rows["n"].to_dict(), rows["base"].to_dict()
-    withheld = set(withheld)
-    for union, parts in rules.unions:
-        withheld |= _told_by_two(union, parts, rows, withheld, rules)
-        for part in parts:
-            sensitive = (rows.at[part, "question"], rows.at[part, "item"]) in rules.sensitive
-            most = (rules.minimum_sensitive if sensitive else rules.minimum_cell) - 1
-            while part in withheld and union not in withheld and n[part] <= most:
-                others = [other for other in parts if other != part]
-                ceiling = sum(base[one] if one in withheld else n[one] for one in others)
-                least = n[union] - ceiling
-                if least <= 1 or most - least >= rules.min_width:
-                    break
-                printed = [one for one in others if one not in withheld]
-                withheld.add(min(printed, key=lambda one: (n[one], one), default=union))
-    return withheld
-
-
-def _told_by_two(
-    union: str, parts: tuple[str, ...], rows: pd.DataFrame, withheld: set[str], rules: Rules
-) -> set[str]:
-    """Return the smaller of two parts where the union tells how few have both, or only one."""
-    if len(parts) != 2 or withheld & {union, *parts}:
-        return set()
-    n = rows["n"]
-    both = int(n[parts[0]] + n[parts[1]] - n[union])
-    alone = [int(n[union] - n[part]) for part in parts]
-    sensitive = any(
-        (rows.at[part, "question"], rows.at[part, "item"]) in rules.sensitive for part in parts
-    )
-    least = rules.minimum_sensitive if sensitive else rules.minimum_cell
-    if not any(0 < count < least for count in (both, *alone)):
-        return set()
-    return {min(parts, key=lambda part: (n[part], part))}
+    return Suppressed(public, frozenset(fate.index[fate["protected"]]), _report(public, fate))
 
 
 def _check(estimates: pd.DataFrame, shares: pd.DataFrame) -> None:
-    problems = []
-    for name, filtered in shares.loc[(shares["filter"] != "") | shares["weighted"]].groupby("id"):
-        problems.append(
-            f"The estimate {name!r} is of a filtered or weighted table ({len(filtered)} row), which"
-            " suppression cannot protect together with the others: leave it out."
-        )
-    twice = shares.loc[shares.duplicated(CELL) | shares["id"].duplicated(), "id"]
-    problems += [f"The estimate {name!r} stands twice: count each cell once." for name in twice]
-    missing = shares.loc[shares[["n", "base"]].isna().any(axis=1), "id"]
-    problems += [f"The estimate {name!r} has no count or base: suppress once." for name in missing]
-    loose = estimates.loc[~estimates["table"].isin(shares["table"]), "id"]
-    problems += [
-        f"The estimate {name!r} is of a table without counts, so that nothing says whether it may"
-        " be shown: add the table's shares."
-        for name in loose
-    ]
-    if problems:
+    refused = {
+        "is of a filtered or weighted table, which suppression cannot protect together with the"
+        " others: leave it out": shares[(shares["filter"] != "") | shares["weighted"]],
+        "stands twice: count each cell once": shares[
+            shares.duplicated(CELL) | shares["id"].duplicated()
+        ],
+        "has no count or base: suppress once": shares[shares[["n", "base"]].isna().any(axis=1)],
+        "is of a table without counts, so that nothing says whether it may be shown: add the"
+        " table's shares": estimates[~estimates["table"].isin(shares["table"])],
+    }
+    if problems := [
+        f"The estimate {name!r} {why}." for why, rows in refused.items() for name in rows["id"]
+    ]:
         raise InputError(problems)
+
+
+def _guard_unions(shares: pd.DataFrame, withheld: set[str], rules: Rules) -> set[str]:
+    """Return what is withheld once no printed union tells too much of its parts.
+
+    A union of two printed parts tells how many have both, or only one: the smaller goes where
+    these are few. A union is at most the sum of its parts, so a withheld part is at least what the
+    others leave: where that says too much the smallest printed part goes, and in the end the union.
+    """
+    rows, guarded = shares.set_index("id"), set(withheld)
+    n, base = rows["n"].to_dict(), rows["base"].to_dict()
+    fewest = {
+        name: rules.minimum_sensitive if rules.is_sensitive(*cell) else rules.minimum_cell
+        for name, *cell in shares[["id", "question", "item"]].itertuples(index=False, name=None)
+    }
+    for union, parts in rules.unions:
+        by_size = sorted(parts, key=lambda part: (n[part], part))
+        if len(parts) == 2 and guarded.isdisjoint({union, *parts}):
+            alone = [n[union] - n[part] for part in parts]
+            told = {n[union] - sum(alone), *alone}
+            if any(0 < count < max(fewest[part] for part in parts) for count in told):
+                guarded.add(by_size[0])
+        for part in parts:
+            while part in guarded and union not in guarded and n[part] < fewest[part]:
+                others = [other for other in by_size if other != part]
+                least = n[union] - sum((base if one in guarded else n)[one] for one in others)
+                if least <= 1 or fewest[part] - 1 - least >= rules.min_width:
+                    break
+                guarded.add(next((one for one in others if one not in guarded), union))
+    return guarded
 
 
 def _question(name: str, rows: pd.DataFrame, rules: Rules) -> _Question:
@@ -247,98 +216,85 @@ def _question(name: str, rows: pd.DataFrame, rules: Rules) -> _Question:
     order = rows.assign(stated=rows["group"] != NOT_STATED)
     cells = order.sort_values(["group_by", "stated", "group", "item"]).reset_index(drop=True)
     is_total = (cells["group_by"] == "").to_numpy(dtype=bool)
-    totals = {str(item): place for place, item in enumerate(cells.loc[is_total, "item"])}
-    lacking = sorted(set(cells["item"]) - set(totals))
-    if lacking:
+    totals = {item: place for place, item in enumerate(cells.loc[is_total, "item"])}
+    if lacking := sorted(set(cells["item"]) - set(totals)):
         raise InputError(f"Question {name!r} has no overall count of {lacking[0]!r}: add its row.")
-    exclusive = name in rules.exclusive
-    found = list(_sums(cells, totals, exclusive, rules))
-    found += [
-        ([totals[item] for item in items], [], chosen, chosen)
-        for question, items, chosen in sorted(rules.subtotals)
-        if question == name
-    ]
-    links = np.zeros((len(found), len(cells)))
-    for row, (added, taken, _, _) in enumerate(found):
-        links[row, added], links[row, taken] = 1, -1
-    n = cells["n"].to_numpy(dtype=np.int64)
-    least, most = (np.array([link[end] for link in found], dtype=float) for end in (2, 3))
-    if (links @ n < least).any() or (links @ n > most).any():
-        raise InputError(
-            f"The counts of question {name!r} do not add up over its items or groups: count them"
-            " again, or declare that its items or a grouping's groups overlap."
-        )
-    sensitive = [
-        not {(name, ""), (name, item)}.isdisjoint(rules.sensitive) for item in cells["item"]
-    ]
-    return _Question(
+    n, base = cells["n"].to_numpy(dtype=np.int64), cells["base"].to_numpy(dtype=np.int64)
+    total = cells["item"].map(totals).to_numpy(dtype=np.int64)
+    *links, least, most = _links(name, cells, base, total, rules).T
+    question = _Question(
         cells=cells,
         n=n,
-        base=cells["base"].to_numpy(dtype=np.int64),
-        total=cells["item"].map(totals).to_numpy(dtype=np.int64),
+        base=base,
+        total=total,
         is_total=is_total,
-        sensitive=np.array(sensitive),
-        exclusive=exclusive,
-        links=links,
+        sensitive=np.array([rules.is_sensitive(name, item) for item in cells["item"]]),
+        exclusive=name in rules.exclusive,
+        links=np.transpose(links),
         least=least,
         most=most,
         whole=np.zeros(len(n), dtype=bool),
         hidden=np.zeros(len(n), dtype=bool),
     )
+    if (question.links @ n < least).any() or (question.links @ n > most).any():
+        raise InputError(
+            f"The counts of question {name!r} do not add up over its items or groups: count them"
+            " again, or declare that its items or a grouping's groups overlap."
+        )
+    return question
 
 
-def _sums(
-    cells: pd.DataFrame, totals: dict[str, int], exclusive: bool, rules: Rules
-) -> Iterator[tuple[list[int], list[int], int, int]]:
-    """Yield each link: the cells added, the cells taken off, the least and most that is left.
+def _links(
+    name: str, cells: pd.DataFrame, base: np.ndarray, total: np.ndarray, rules: Rules
+) -> np.ndarray:
+    """Return what adds up (links, cells + 2): how each cell counts, the least and the most.
 
     Items add up to the base, groups to the item's total. Where groups overlap, total <= sum of
     groups <= total + (sum of bases - base), and nobody is both in a group and in none.
     """
-    base, group = cells["base"].tolist(), cells["group"].tolist()
-    everyone = base[next(iter(totals.values()))]
-    columns, rows = defaultdict(list), defaultdict(list)
-    for place, (item, by) in enumerate(zip(cells["item"], cells["group_by"], strict=True)):
-        columns[by, group[place]].append(place)
-        rows[item, by].append(place)
-    name = cells["question"][0]
-    if any(len({base[place] for place in column}) > 1 for column in columns.values()):
+    item, by, group = (cells[column].to_numpy() for column in ("item", "group_by", "group"))
+    column = (by[:, None] == by) & (group[:, None] == group)
+    row = (by[:, None] == by) & (item[:, None] == item)
+    if (column & (base[:, None] != base)).any():
         raise InputError(f"Question {name!r} has several bases in a group: count one base.")
-    if exclusive:
-        for column in columns.values():
-            yield column, [], base[column[0]], base[column[0]]
-    for (item, by), row in rows.items():
-        if by == "":
-            continue
-        spare = sum(base[place] for place in row) - everyone
-        if spare < 0 or (spare and by not in rules.overlapping):
-            raise InputError(
-                f"The bases of {name!r} by {by!r} add up to {spare:+d} more than all: count those"
-                " in no group as not_stated, or declare that the groups overlap."
-            )
-        yield row, [totals[item]], 0, spare
-        if by in rules.overlapping:
-            for place in row:
-                apart = {place, *(other for other in row if group[other] == NOT_STATED)}
-                rest = everyone - sum(base[one] for one in apart)
-                yield sorted(apart), [totals[item]], -rest, 0
+    spare, overlapping = row @ base - base[total], np.isin(by, [*rules.overlapping])
+    for place in np.flatnonzero((by != "") & (spare != 0) & ~(overlapping & (spare > 0))):
+        raise InputError(
+            f"The bases of {name!r} by {by[place]!r} add up to {spare[place]:+d} more than all:"
+            " count those in no group as not_stated, or declare that the groups overlap."
+        )
+    one = np.eye(len(cells))
+    apart = np.maximum(one, row & (group == NOT_STATED))
+    nothing, exclusive = 0 * base, np.full(len(cells), name in rules.exclusive)
+    found = [
+        np.column_stack([column, base, base])[exclusive],
+        np.column_stack([row - one[total], nothing, spare])[by != ""],
+        np.column_stack([apart - one[total], apart @ base - base[total], nothing])[overlapping],
+    ]
+    for question, items, chosen in rules.subtotals:
+        if question == name:
+            found.append(np.array([[*((by == "") & np.isin(item, items)), chosen, chosen]]))
+    return np.unique(np.vstack(found), axis=0)  # each cell of a row says the same of it
 
 
 def _protect(question: _Question, rules: Rules) -> pd.DataFrame:
     """Return each cell's fate: totals are settled first, then what is crossed."""
     while True:
         totals, narrow = _complete(_system(question, rules))
-        if not len(narrow) and _all_small(question, rules, totals):
-            continue
         if not len(narrow):
+            if _all_small(question, rules, totals):
+                continue
             system = _system(question, rules, totals)
             withheld, narrow = _complete(system)
         if not len(narrow):
             break
         _withhold_more(question, narrow)
-    fate = {"withheld": withheld, "protected": system.demand > 0, "whole": question.whole}
-    crossed = question.is_total | _crossed(question, rules, totals)
-    return question.cells[["id"]].assign(**fate, crossed=crossed)
+    return question.cells[["id"]].assign(
+        withheld=withheld,
+        protected=system.demand > 0,
+        whole=question.whole,
+        not_crossed=~_printed(question, rules, totals),
+    )
 
 
 def _all_small(question: _Question, rules: Rules, totals: np.ndarray) -> bool:
@@ -347,18 +303,15 @@ def _all_small(question: _Question, rules: Rules, totals: np.ndarray) -> bool:
     Whoever runs the algorithm again sees that a larger one would have been taken first, had it not
     been enough to withhold the small ones; so each of them is under `minimum_cell`.
     """
-    hidden = np.flatnonzero(totals & question.is_total)
-    small = (question.n[hidden] < rules.minimum_cell) & (question.n[hidden] > 0)
-    if not question.exclusive or len(hidden) < 2 or not small.all():
+    hidden, most = question.n[totals & question.is_total], rules.minimum_cell - 1
+    if not question.exclusive or len(hidden) < 2 or not ((hidden > 0) & (hidden <= most)).all():
         return False
-    others, most, left = len(hidden) - 1, rules.minimum_cell - 1, int(question.n[hidden].sum())
+    left, others = hidden.sum(), len(hidden) - 1
     width = min(most, left - others) - max(1, left - others * most)
-    open_totals = np.flatnonzero(
-        question.is_total & ~totals & (question.n > 0) & (question.n < question.base)
-    )
-    if width >= rules.min_width or not len(open_totals):
+    larger = question.is_total & ~totals & (question.n > 0) & (question.n < question.base)
+    if width >= rules.min_width or not larger.any():
         return False
-    question.hidden[open_totals[0]] = True
+    question.hidden[larger.argmax()] = True
     return True
 
 
@@ -375,39 +328,36 @@ def _protected(question: _Question, rules: Rules) -> np.ndarray:
     return np.asarray(small)
 
 
-def _crossed(question: _Question, rules: Rules, totals: np.ndarray) -> np.ndarray:
-    """Return which cells are of an item that may be crossed, given the totals withheld."""
+def _printed(question: _Question, rules: Rules, totals: np.ndarray) -> np.ndarray:
+    """Return which cells are totals, or of an item that may be crossed, given those withheld."""
     enough = np.minimum(question.n, question.base - question.n) >= rules.minimum_cross
-    crossed: np.ndarray = (
-        ~question.is_total & (enough & ~totals & ~question.sensitive)[question.total]
-    )
-    return crossed
+    crossed = (enough & ~totals & ~question.sensitive)[question.total]
+    return np.asarray(question.is_total | crossed)
 
 
 def _system(question: _Question, rules: Rules, totals: np.ndarray | None = None) -> _System:
     """Return the system of the totals alone, or of all cells once it is settled which are shown."""
     n, base, at = question.n, question.base, question.is_total
     protected = _protected(question, rules)
-    shut = protected | question.whole | (base < rules.smallest_base)
-    inner = (n > 0) & (n < base)
+    printed = at if totals is None else _printed(question, rules, totals)
+    unlimited = question.whole | (base < rules.smallest_base)
+    forced = protected | unlimited | ~printed
+    free = ~forced & (((n > 0) & (n < base)) | question.sensitive)
     if totals is None:
-        looked_at, printed = at, at
-        forced, free = shut & at, ~shut & at & (inner | question.sensitive)
+        seen, forced, free = at, forced & at, free & at
     else:
-        looked_at, printed = np.ones(len(n), dtype=bool), at | _crossed(question, rules, totals)
-        forced = np.where(at, totals, shut | ~printed)
-        free = ~forced & ~at & inner
+        seen, forced, free = at | True, np.where(at, totals, forced), free & ~at
     # where zeros and full cells are printed, what is withheld is neither
-    zeros = printed & ~(question.whole | question.sensitive | (base < rules.smallest_base))
-    low, high = np.where(zeros, 1, 0), np.where(zeros, base - 1, base)
-    within = (question.links[:, ~looked_at] == 0).all(axis=1)
+    inner = printed & ~unlimited & ~question.sensitive
+    low, high = np.where(inner, 1, 0), np.where(inner, base - 1, base)
+    within = ~question.links[:, ~seen].any(axis=1)
     sums = question.links @ n
     return _System(
-        down=low - n,
-        up=high - n,
+        low=low - n,
+        high=high - n,
         forced=forced,
         free=free,
-        demand=np.where(protected & looked_at, np.minimum(rules.wide, high - low), 0),
+        demand=np.where(protected & seen, np.minimum(rules.wide, high - low), 0),
         links=question.links[within],
         least=(question.least - sums)[within],
         most=(question.most - sums)[within],
@@ -419,7 +369,7 @@ def _withhold_more(question: _Question, narrow: np.ndarray) -> None:
     before = int(question.whole.sum() + question.hidden.sum())
     by, item = question.cells["group_by"].to_numpy(), question.cells["item"].to_numpy()
     for cell in narrow:
-        unit = np.full(len(by), True) if question.exclusive else item == item[cell]
+        unit = question.exclusive | (item == item[cell])
         crossing = unit & ~question.is_total & (question.is_total[cell] | (by == by[cell]))
         if not question.whole[crossing].all():
             question.whole |= crossing
@@ -438,159 +388,82 @@ def _complete(system: _System) -> tuple[np.ndarray, np.ndarray]:
     """Withhold the fewest free cells so that each protected cell is wide enough.
 
     Returns what is withheld, and the cells that no pattern makes wide enough ([] if there are
-    none). A programme asks for narrow cells only; then all are looked at again.
+    none; all that are protected where no pattern is found in time).
     """
-    withheld, protected = system.forced.copy(), np.flatnonzero(system.demand)
-    narrow = _narrow(system, withheld, protected)
-    hopeless = _narrow(system, system.forced | system.free, narrow)
-    component = _components(system, system.forced | system.free)
-    # tables apart by the demand need no larger step in any other cell, the links being a network
-    reach = np.where(system.free, system.demand.max(initial=0), np.inf)
-    near = replace(system, down=np.maximum(system.down, -reach), up=np.minimum(system.up, reach))
-    kept = narrow[:0]
-    while len(narrow) and not len(hopeless):
-        kept = np.union1d(kept, narrow)
-        parts = [np.flatnonzero(component == label) for label in np.unique(component[narrow])]
-        solved = _solve([_fewest(near, part, kept[np.isin(kept, part)]) for part in parts])
-        if solved is None:
-            return withheld, narrow
-        for part, found in zip(parts, solved, strict=True):
-            free = part[system.free[part]]
-            withheld[free] = found[: len(free)] == 1
-        narrow = _narrow(system, withheld, protected)
-        hopeless = narrow[np.isin(narrow, kept)]
-    return withheld, hopeless
-
-
-def _components(system: _System, unknown: np.ndarray) -> np.ndarray:
-    """Label the unknown cells (cells,) by what links them; -1 where known."""
-    labels = np.full(len(unknown), -1)
-    part = system.links[:, unknown] != 0
-    if part.shape[1]:
-        labels[unknown] = connected_components(part.T @ part, directed=False)[1]
-    return labels
-
-
-def _narrow(system: _System, withheld: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Return those of the withheld cells that range less widely than they must.
-
-    Two whole tables are found for each; if they were not the furthest apart, cells would seem
-    narrower than they are, never wider.
-    """
-    component = _components(system, withheld)
-    groups = [cells[component[cells] == label] for label in np.unique(component[cells])]
-    parts = [np.flatnonzero(component == component[group[0]]) for group in groups]
-    apart = [_apart(part, group) for part, group in zip(parts, groups, strict=True)]
-    solved = _solve(
-        [
-            _Programme(
-                -difference.sum(axis=0),
-                np.tile(system.down[part], 2 * len(group)),
-                np.tile(system.up[part], 2 * len(group)),
-                *_tables(system, part, part[:0], 2 * len(group)),
-            )
-            for part, group, difference in zip(parts, groups, apart, strict=True)
-        ]
-    )
-    if solved is None:
-        return cells
-    widths = [difference @ found for difference, found in zip(apart, solved, strict=True)]
-    width = dict(
-        zip(np.concatenate([cells[:0], *groups]), np.concatenate([[], *widths]), strict=True)
-    )
-    return np.array([cell for cell in cells if width[cell] < system.demand[cell]], dtype=int)
-
-
-def _fewest(system: _System, part: np.ndarray, kept: np.ndarray) -> _Programme:
-    """Ask which free cells of a component to withhold so that the kept ones are wide enough.
-
-    The extended programme of Fischetti and Salazar-González (2001, Management Science 47(7)), with
-    sliding protection: one binary a free cell, and for each kept cell two tables that differ in it
-    by its demand and, in what is printed, not at all.
-    """
-    free, copies = part[system.free[part]], 2 * len(kept)
-    matrix, least, most = _tables(system, part, free, copies)
-    apart = np.hstack([np.zeros((len(kept), len(free))), _apart(part, kept)])
-    order = np.arange(1, len(free) + 1) / max(1, len(free))
-    return _Programme(
-        # less than one more in all, so that the order decides between equals only
-        np.concatenate([1 + order**1.5 / (2 * len(order) + 1), np.zeros(copies * len(part))]),
-        np.concatenate([np.zeros(len(free)), np.tile(system.down[part], copies)]),
-        np.concatenate([np.ones(len(free)), np.tile(system.up[part], copies)]),
-        sparse.coo_array(sparse.vstack([matrix, sparse.coo_array(apart)])),
-        np.concatenate([least, system.demand[kept]]),
-        np.concatenate([most, np.full(len(kept), np.inf)]),
-        len(free),
-    )
-
-
-def _tables(
-    system: _System, part: np.ndarray, free: np.ndarray, copies: int
-) -> tuple[sparse.coo_array, np.ndarray, np.ndarray]:
-    """Return what holds in each table: its links, and that free cells differ only if withheld.
-
-    Variables are a binary for each free cell, then the cells of each table in turn.
-    """
-    rows = system.links[:, part].any(axis=1)
-    cells, switches = system.links[rows][:, part], np.zeros((int(rows.sum()), len(free)))
-    if len(free):
-        chosen = (free[:, None] == part).astype(float)
-        cells = np.vstack([cells, chosen, chosen])
-        limits = [np.diag(-system.up[free]), np.diag(-system.down[free])]
-        switches = np.vstack([switches, *limits])
-    least = np.concatenate([system.least[rows], np.full(len(free), -np.inf), np.zeros(len(free))])
-    most = np.concatenate([system.most[rows], np.zeros(len(free)), np.full(len(free), np.inf)])
-    across = sparse.coo_array(np.tile(switches, (copies, 1)))
-    matrix = sparse.hstack([across, _diagonal(cells, copies)], format="coo")
-    return sparse.coo_array(matrix), np.tile(least, copies), np.tile(most, copies)
-
-
-def _diagonal(block: np.ndarray, copies: int) -> sparse.coo_array:
-    """Return a matrix with copies of the block along its diagonal."""
-    rows, columns = np.nonzero(block)
-    step = np.arange(copies)[:, None]
-    places = (rows + step * block.shape[0]).ravel(), (columns + step * block.shape[1]).ravel()
-    shape = (copies * block.shape[0], copies * block.shape[1])
-    return sparse.coo_array((np.tile(block[rows, columns], copies), places), shape=shape)
-
-
-def _apart(part: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Return (cells, variables): each cell's count in its first table less that in its second."""
-    pairs = np.zeros((len(cells), len(cells), 2, len(part)))
-    for place, cell in enumerate(cells):
-        pairs[place, place] = np.outer([1, -1], part == cell)
-    return pairs.reshape(len(cells), -1)
-
-
-def _solve(programmes: list[_Programme]) -> list[np.ndarray] | None:
-    """Solve programmes that share nothing, at once; None if none fits, or none is found in time."""
-    if not programmes:
-        return []
-    goal, low, high, least, most = (
-        np.concatenate([getattr(one, name) for one in programmes])
-        for name in ("goal", "low", "high", "least", "most")
-    )
-    matrix = sparse.block_diag([one.matrix for one in programmes], format="csc")
-    binary = np.concatenate([np.arange(len(one.goal)) < one.binaries for one in programmes])
-    # tables of a network are whole by themselves; where they are not, they are asked to be
-    for integrality in (binary.astype(int), np.ones(len(goal), dtype=int)):
-        with _silence():
-            solved = milp(
-                goal,
-                integrality=integrality,
-                bounds=Bounds(low, high),
-                constraints=LinearConstraint(matrix, least, most),
-                options={"mip_rel_gap": 0.0, "node_limit": NODES},
-            )
-        if solved.x is None:
-            return None
-        found = np.rint(solved.x)
-        if np.allclose(found, solved.x, atol=1e-5):
-            break
+    free, kept = np.flatnonzero(system.free), np.flatnonzero(system.demand)
+    if not len(kept):
+        return system.forced, kept
+    (goal, low, high), matrix, (least, most) = _programme(system, free, kept)
+    found, moves = np.zeros(len(goal)), low < high
+    with _silence():
+        solved = milp(
+            goal[moves],
+            integrality=moves[moves].astype(int),
+            bounds=Bounds(low[moves], high[moves]),
+            constraints=LinearConstraint(matrix[:, moves], least, most),
+            # presolved, equals are not always told apart by their order
+            options={"mip_rel_gap": 0.0, "node_limit": NODES, "presolve": False},
+        )
+    if solved.x is not None:
+        found[moves] = np.rint(solved.x)
     sums = matrix @ found
     if (sums < least).any() or (sums > most).any():  # solvers err: their word is not taken
-        return None
-    return np.split(found, np.cumsum([len(one.goal) for one in programmes])[:-1])
+        return system.forced, kept
+    decided, lacking, _ = np.split(found, [len(free), len(free) + len(kept)])
+    withheld = system.forced.copy()
+    withheld[free] = decided == 1
+    return withheld, kept[lacking > 0]
+
+
+def _programme(
+    system: _System, free: np.ndarray, kept: np.ndarray
+) -> tuple[np.ndarray, sparse.csc_array, np.ndarray]:
+    """Return goal, low and high of the variables (3, n), a matrix, least and most of its rows.
+
+    The extended programme of Fischetti and Salazar-González (2001, Management Science 47(7)), with
+    sliding protection: a decision for each free cell, and for each protected cell two tables that
+    differ in it by its demand and, in what is printed, not at all. Variables are the decisions,
+    what is lacking of each demand (dearer than to withhold all), and the cells of each table.
+    """
+    demand, one, copies = system.demand[kept], np.eye(len(system.free)), 2 * len(kept)
+    # tables apart by the demand need no larger step in any other cell, the links being a network
+    reach = np.where(system.free, demand.max(), np.inf)
+    low, high = np.maximum(system.low, -reach), np.minimum(system.high, reach)
+    linked = _linked(system)
+    tied = np.repeat(linked[kept], 2, axis=0)
+    # less than one more in all, so that the order decides between equals only
+    peers = linked[np.ix_(free, free)]
+    order, size = np.tril(peers).sum(axis=1), peers.sum(axis=1)
+    price = 1 + (order / size) ** 1.5 / (2 * size + 1)
+    variables = [
+        [price, 0 * price, 0 * price + 1],
+        [0 * demand + 2 * len(free) + 2, 0 * demand, demand],
+        [np.zeros(tied.size), (tied * low).ravel(), (tied * high).ravel()],
+    ]
+    tables, each = sparse.eye_array(copies), np.ones((copies, 1))
+    apart = [np.outer([1, -1], one[cell]).reshape(1, -1) for cell in kept]
+    rows: list[list[Any]] = [
+        [None, None, sparse.kron(tables, system.links)],
+        [sparse.kron(each, -np.diag(high[free])), None, sparse.kron(tables, one[free])],
+        [sparse.kron(each, -np.diag(low[free])), None, sparse.kron(tables, one[free])],
+        [None, sparse.eye_array(len(kept)), sparse.block_diag(apart)],
+    ]
+    shut = np.zeros(copies * len(free))
+    limits = [
+        [np.tile(system.least, copies), np.tile(system.most, copies)],
+        [shut - np.inf, shut],
+        [shut, shut + np.inf],
+        [demand, demand + np.inf],
+    ]
+    return np.hstack(variables), sparse.block_array(rows, format="csc"), np.hstack(limits)
+
+
+def _linked(system: _System) -> np.ndarray:
+    """Return (cells, cells): which unknown cells anything ties to which, however far."""
+    unknown = system.forced | system.free
+    ties = (system.links != 0) & unknown
+    component = connected_components(ties.T @ ties, directed=False)[1]
+    return np.asarray((component[:, None] == component) & unknown)
 
 
 @contextmanager
@@ -614,9 +487,8 @@ def _silence() -> Iterator[None]:
 
 def _report(public: pd.DataFrame, fate: pd.DataFrame) -> pd.DataFrame:
     """Return a row a table: how many cells it has, shows, withholds and does not cross, and how."""
-    shares = public.loc[public["measure"] == "share", ["table", "suppressed"]]
-    cells = shares.assign(whole=public["id"].map(fate["whole"]).fillna(False).astype(bool))
-    cells["not_crossed"] = ~public["id"].map(fate["crossed"]).fillna(True).astype(bool)
+    cells = public.loc[public["measure"] == "share", ["id", "table", "suppressed"]]
+    cells = cells.set_index("id").join(fate[["whole", "not_crossed"]]).fillna(False)
     cells["withheld"] = cells["suppressed"] & ~cells["not_crossed"]
     cells["shown"] = ~cells["suppressed"]
     tables = cells.groupby("table", sort=False)
