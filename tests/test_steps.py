@@ -90,3 +90,22 @@ def test_versions_of_what_computes_count_and_of_what_runs_do_not(step):
     found = dependencies(step, notebook, PARAMETERS, ROOT, {})["versions"]
     assert {"python", "pandas", "scipy"} <= set(found)
     assert not {"papermill", "nbconvert", "ipykernel"} & set(found)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from upr_analysis import (\n    tables,\n)",
+        "from upr_analysis import tables as t",
+        "import pandas, upr_analysis.tables",
+        "if True:\n    from upr_analysis.tables import shares",
+        "%matplotlib inline\nfrom upr_analysis.tables import shares",
+        "files = !ls\nfrom upr_analysis import tables",
+    ],
+)
+def test_however_it_is_imported_a_module_counts(source):
+    assert "tables" in modules_of(source)
+
+
+def test_a_cell_that_is_no_python_is_left_to_the_notebook():
+    assert modules_of("impot pandas") == {}

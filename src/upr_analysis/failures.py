@@ -9,14 +9,14 @@ from papermill.exceptions import PapermillExecutionError
 
 MOST_SAID: Final = 300  # characters of an error's message
 COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
-FRAME: Final = re.compile(r"^(?:Cell In\[|File .*?upr_analysis/\w+\.py|File )", re.MULTILINE)
+FRAME: Final = re.compile(r"^ *(?:Cell In\[|File .*?\bupr_analysis/\w+\.py|File )", re.MULTILINE)
 
 
 def explain(error: Exception) -> str:
     """Return what happened as the rest of a sentence that the notebook's name begins.
 
-    A message is shown only where a line of the notebook or of this package raised it: what a
-    library quotes of its input could be someone's answer. Raises what it cannot explain.
+    A message is shown only where this package raised it, or where it stands in the cell as it is:
+    what others quote of their input could be someone's answer. Raises what it cannot explain.
     """
     if isinstance(error, PapermillExecutionError):
         return f"stopped in cell {error.cell_index + 1}: {error.ename}{_said(error)}"
@@ -35,16 +35,17 @@ def _said(error: PapermillExecutionError) -> str:
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         if f"[Errno {number}]" in message:
             return ": the disk is full, or a limit was reached. Make room and start again."
-    if error.ename == "InputError" or _raised_by_ours(error):
+    trace = COLOURS.sub("", "\n".join(error.traceback))
+    of_the_cell = error.ename == "SyntaxError" and trace.lstrip().startswith("Cell In[")
+    if of_the_cell or message in " ".join(error.source.split()) or _raised_here(trace):
         return f": {message}"
     return " (what it says is not shown here, since it could hold an answer)."
 
 
-def _raised_by_ours(error: PapermillExecutionError) -> bool:
-    """Whether the innermost frame is the notebook's or this package's, at a `raise`."""
-    trace = COLOURS.sub("", "\n".join(error.traceback))
+def _raised_here(trace: str) -> bool:
+    """Whether the innermost frame is this package's, at a `raise`."""
     frames = list(FRAME.finditer(trace))
-    if not frames or frames[-1][0] == "File ":
+    if not frames or "upr_analysis" not in frames[-1][0]:
         return False
     lines = re.findall(r"^-+> *\d+ (.*)$", trace[frames[-1].start() :], re.MULTILINE)
     return bool(lines) and lines[-1].lstrip().startswith("raise ")

@@ -395,9 +395,9 @@ def unfinished(results: Path, step: str) -> str:
 def _imports(root: Path) -> list[str]:
     """Return the modules that notebooks import, this package's by way of others too."""
     cells = [cell for path in notebooks(root).values() for cell in notebook_cells(path)]
-    code = "\n".join(cell["source"] for cell in cells if cell["cell_type"] == "code")
-    named = re.findall(r"^\s*(?:from|import) (\w[\w.]*)", code, re.MULTILINE)
-    return sorted({*named, *(f"upr_analysis.{name}" for name in modules_of(code))})
+    code = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+    named = re.findall(r"^\s*(?:from|import) (\w[\w.]*)", "\n".join(code), re.MULTILINE)
+    return sorted({*named, *(f"upr_analysis.{name}" for name in modules_of(*code))})
 
 
 def link(

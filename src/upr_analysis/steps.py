@@ -106,7 +106,7 @@ def dependencies(
         "cells": {str(place): _digest(source) for place, source in enumerate(code, 1)},
         "inputs": dict(inputs),
         "consultation": {name: file_digest(path) for name, path in files.items() if path.exists()},
-        "modules": dict(modules_of("\n".join(code))) | _data_files(),
+        "modules": modules_of(*code) | _data_files(),
         "versions": versions(SCIENCE),
     }
     if step == STEPS[0]:
@@ -141,13 +141,13 @@ def versions(names: Iterable[str] = (*SCIENCE, *RUNNERS)) -> dict[str, str]:
     return found | {name: version(name) for name in names}
 
 
-def modules_of(source: str) -> dict[str, str]:
-    """Return the package's modules that Python code imports, and that these import, with a hash.
+def modules_of(*sources: str) -> dict[str, str]:
+    """Return the package's modules that cells of code import, and that these import, with a hash.
 
     The hash is of the syntax tree: a comment or a line break changes no result.
     """
     found: dict[str, str] = {}
-    waiting = _imported(source)
+    waiting = set().union(*map(_imported, sources))
     while waiting:
         name = waiting.pop()
         path = PACKAGE / f"{name}.py"
@@ -164,10 +164,15 @@ def _module(path: Path, _changed: int) -> tuple[str, set[str]]:
 
 
 def _imported(source: str) -> set[str]:
-    # what IPython alone understands begins with % or !, and imports nothing of ours
-    plain = re.sub(r"^\s*[%!].*", "", source, flags=re.MULTILINE)
     names: set[str] = set()
-    for node in ast.walk(parse_python(plain)):
+    try:
+        nodes = list(ast.walk(parse_python(source)))
+    except SyntaxError:  # what IPython alone understands, or nobody
+        listed = re.findall(r"^\s*(?:from|import)\s+(upr_analysis[\w. ,]*)", source, re.MULTILINE)
+        listed += re.findall(r"^\s*from upr_analysis import ([\w, ]+)", source, re.MULTILINE)
+        words = {word for one in listed for word in re.findall(r"\w+", one)}
+        return words - OUTSIDE_STEPS
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module == "upr_analysis":
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
