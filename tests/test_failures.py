@@ -309,9 +309,9 @@ def test_killed_nursery_is_said(project):
 
 SPOILED = {
     "import sys; sys.exit(0)": "ended without writing private/codings.parquet",
-    "import sys; sys.exit(3)": "stopped in cell 13: SystemExit",
-    "int('Index, Letter')": "stopped in cell 13: ValueError (what it says is not shown here",
-    "raise RuntimeError('too few')": "stopped in cell 13: RuntimeError: too few",
+    "import sys; sys.exit(3)": "stopped in cell 12: SystemExit",
+    "int('Index, Letter')": "stopped in cell 12: ValueError (what it says is not shown here",
+    "raise RuntimeError('too few')": "stopped in cell 12: RuntimeError: too few",
     "(step.work / step.name / 'private' / 'more.txt').write_text('x')": "wrote private/more.txt",
     "(step.work / step.name / 'public').mkdir(); "
     "(step.work / step.name / 'public' / 'x.csv').write_text('x')": "wrote public/x.csv",
@@ -342,7 +342,7 @@ def test_leaving_before_the_last_cell_fails(project):
         project.spoil(CODING, source, at=1_000)
     status, _, err = project.run()
     assert status == 1
-    assert "notebooks/03_thematic_coding.ipynb ended before cell 15 ran." in err
+    assert "notebooks/03_thematic_coding.ipynb ended before cell 14 ran." in err
 
 
 def test_leaving_when_all_is_written_is_not_published(project):

@@ -2,6 +2,7 @@
 
 import errno
 import re
+from collections.abc import Callable
 from typing import Final
 
 from nbclient.exceptions import DeadKernelError
@@ -12,14 +13,16 @@ COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 FRAME: Final = re.compile(r"^ *(?:Cell In\[|File .*?\bupr_analysis/\w+\.py|File )", re.MULTILINE)
 
 
-def explain(error: Exception) -> str:
+def explain(error: Exception, number: Callable[[int], int]) -> str:
     """Return what happened as the rest of a sentence that the notebook's name begins.
+
+    `number` gives the cell of the notebook for one of the notebook as executed, from 1.
 
     A message is shown only where this package raised it, or where it stands in the cell as it is:
     what others quote of their input could be someone's answer. Raises what it cannot explain.
     """
     if isinstance(error, PapermillExecutionError):
-        return f"stopped in cell {error.cell_index + 1}: {error.ename}{_said(error)}"
+        return f"stopped in cell {number(error.cell_index + 1)}: {error.ename}{_said(error)}"
     if isinstance(error, DeadKernelError) or "kernel died" in str(error).lower():
         return (
             "stopped: its kernel was ended from outside, most often for want of memory. Make room "

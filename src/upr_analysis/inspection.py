@@ -9,8 +9,10 @@ from typing import Any
 
 from upr_analysis.documents import as_model
 from upr_analysis.parameters import Parameters, unused_name
-from upr_analysis.pipeline import RUN_JSON, Runner, link, relative
+from upr_analysis.pipeline import RUN_JSON, Runner
 from upr_analysis.problems import InputError, did_you_mean
+from upr_analysis.staging import INJECTED, relative
+from upr_analysis.staging import lay_out as lay_out_step
 from upr_analysis.steps import INPUTS, STEPS, fingerprint, notebooks, own_values
 from upr_analysis.store import Entry, Store, read_record, size_of
 
@@ -90,9 +92,10 @@ def lay_out(step: str, run: str, runner: Runner) -> Path:
     notebook = load_notebook_node(str(notebooks(root)[step]))
     values = own_values(notebooks(root)[step], parameters) | {"work": relative(folder, root)}
     notebook = parameterize_notebook(notebook, values, "")
-    here = f"import os\n\nos.chdir({os.fspath(root)!r})  # notebooks run from the project's folder"
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(here))
-    link(folder, step, entries, INPUTS[step], copy=True)
+    for cell in notebook.cells:
+        if INJECTED in cell.metadata.tags:  # notebooks run from the project's folder
+            cell.source += f"\n\nimport os\n\nos.chdir({os.fspath(root)!r})"
+    lay_out_step(folder, step, entries, INPUTS[step], copy=True)
     path = folder / f"{step}.ipynb"
     nbformat.write(notebook, path)
     return path

@@ -4,10 +4,8 @@ Nothing counts as done because a call returned: a step is done when every cell r
 output is there and no other, and its folder was renamed into the store.
 """
 
-import fnmatch
 import json
 import os
-import re
 import shutil
 import sys
 import threading
@@ -16,24 +14,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Protocol
 
 from upr_analysis.documents import notebook_cells
 from upr_analysis.nursery import Nursery, quiet_environment
 from upr_analysis.parameters import Parameters, export_files, unused_name
 from upr_analysis.problems import InputError
+from upr_analysis.staging import cell_number, lay_out, relative, unfinished
 from upr_analysis.steps import (
     INPUTS,
     STEPS,
-    TICKET,
-    WRITES,
     dependencies,
     file_digest,
     fingerprint,
+    imports,
     key_of,
-    modules_of,
     notebooks,
     own_values,
     versions,
@@ -132,12 +129,7 @@ class Runner:
         self._pages = self._open.enter_context(ThreadPoolExecutor(1, "pages"))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
         self._pages.shutdown(wait=False, cancel_futures=True)
         self._open.close()
@@ -154,7 +146,7 @@ class Runner:
         """Begin to import what the notebooks need, if any step of a run has to be run."""
         if self._engine_name == "fork" and self._next_missing(parameters):
             with self._lock:
-                self._nursery = self._nursery or Nursery(_imports(self.root), self.root)
+                self._nursery = self._nursery or Nursery(imports(self.root), self.root)
 
     def _next_missing(self, parameters: Parameters) -> str | None:
         entries: list[Entry] = []
@@ -211,7 +203,7 @@ class Runner:
             for page in pages:
                 page.result()
             work = self.store.staging / f"{name}.tables"
-            link(work, "", [one.entry for one in done], None)
+            lay_out(work, "", [one.entry for one in done], None)
             refusals, notes = publication.write(work, staged, folder)
             shutil.rmtree(work)
         steps = tuple((one.entry.step, one.status) for one in done)
@@ -259,7 +251,7 @@ class Runner:
             # not where the kernel of a runner killed a moment ago may still write
             work = self.store.staging / f"{parameters.name}.{step}.{os.getpid()}"
             try:
-                link(work, step, before, INPUTS[step])
+                lay_out(work, step, before, INPUTS[step])
                 with self._slots:
                     self._execute(step, parameters, work)
                 self._refuse_changed_meanwhile(step, key, parameters, before)
@@ -281,11 +273,10 @@ class Runner:
 
     def _execute(self, step: str, parameters: Parameters, work: Path) -> None:
         notebook = notebooks(self.root)[step]
-        values = own_values(notebook, parameters)
-        total = len(notebook_cells(notebook)) + 1  # papermill adds the cell of the parameters
+        total = len(notebook_cells(notebook))
         wrong = self.execute(
             step,
-            values,
+            own_values(notebook, parameters),
             work,
             lambda number: self._progress.cell(parameters.name, step, number, total),
         )
@@ -298,15 +289,17 @@ class Runner:
         """Run a step's notebook on what is laid out in `work`; return what went wrong, or ""."""
         from upr_analysis.failures import explain
 
+        notebook = notebooks(self.root)[step]
         executed = work / step / "private" / f"{step}.ipynb"
         given = {**values, "work": relative(work, self.root)}
+        number = partial(cell_number, notebook_cells(notebook))
         try:
-            self._engine().execute(notebooks(self.root)[step], executed, given, on_cell)
+            self._engine().execute(notebook, executed, given, lambda cell: on_cell(number(cell)))
             wrong = unfinished(work / step, step)
         except Exception as error:
             if isinstance(error, OSError) and error.errno in FULL:
                 raise
-            wrong = explain(error)
+            wrong = explain(error, number)
         return wrong and f"notebooks/{step}.ipynb {wrong}"
 
     def _engine(self) -> Any:
@@ -316,7 +309,7 @@ class Runner:
         with self._lock:
             if self._executes is None:
                 if self._engine_name == "fork" and self._nursery is None:
-                    self._nursery = Nursery(_imports(self.root), self.root)
+                    self._nursery = Nursery(imports(self.root), self.root)
                 self._executes = Engine(self.root, self._runtime, self._nursery)
             return self._executes
 
@@ -371,69 +364,6 @@ def _trouble(error: OSError, outputs: Path) -> str:
     return f"{error.filename or outputs} cannot be read or written ({error.strerror}): mend that"
 
 
-def unfinished(results: Path, step: str) -> str:
-    """Return what a step that seemed to end well left undone or did unasked; "" if nothing."""
-    from upr_analysis.workspace import TABLES
-
-    names = {path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file()}
-    patterns = {f"private/{name}.parquet": True for name in TABLES if TABLES[name].step == step}
-    patterns |= WRITES.get(step, {}) | {f"private/{step}.ipynb": True}
-    missing = [name for name, needed in patterns.items() if needed and name not in names]
-    if missing:
-        return f"ended without writing {', '.join(missing)}."
-    not_run = [
-        str(place)
-        for place, cell in enumerate(notebook_cells(results / "private" / f"{step}.ipynb"), 1)
-        if cell["cell_type"] == "code" and cell["source"].strip() and not cell["execution_count"]
-    ]
-    if not_run:
-        return f"ended before cell {not_run[0]} ran."
-    others = [n for n in sorted(names) if not any(fnmatch.fnmatch(n, one) for one in patterns)]
-    return f"wrote {', '.join(others)}: declare it in steps.WRITES." if others else ""
-
-
-def _imports(root: Path) -> list[str]:
-    """Return the modules that notebooks import, this package's by way of others too."""
-    cells = [cell for path in notebooks(root).values() for cell in notebook_cells(path)]
-    code = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
-    named = re.findall(r"^\s*(?:from|import) (\w[\w.]*)", "\n".join(code), re.MULTILINE)
-    return sorted({*named, *(f"upr_analysis.{name}" for name in modules_of(*code))})
-
-
-def link(
-    work: Path,
-    step: str,
-    before: Iterable[Entry],
-    wanted: Iterable[str] | None,
-    copy: bool = False,
-) -> None:
-    """Make a step's folder: the files that it reads of earlier steps by link, its own empty.
-
-    With `copy` they may be written to, and whoever runs the notebook is a person.
-    """
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(mode=0o700, parents=True)
-    if not copy:
-        (work / TICKET).write_text(json.dumps({"step": step}), encoding="utf-8")
-    for one in before:
-        for name in one.files:
-            if wanted is None or f"{one.step}/{name}" in wanted:
-                target = work / one.step / name
-                target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                if copy or not _linked(one.folder / name, target):
-                    shutil.copyfile(one.folder / name, target)
-    if step:
-        (work / step / "private").mkdir(mode=0o700, parents=True)
-
-
-def _linked(path: Path, target: Path) -> bool:
-    try:
-        target.symlink_to(os.path.relpath(path, target.parent))
-    except OSError:  # Windows without the right to make links
-        return False
-    return True
-
-
 def refuse_taken_name(folder: Path, parameters: Parameters, replace: bool) -> None:
     """Raise InputError where a folder is no run's, or a run's with other parameters."""
     path = folder / RUN_JSON
@@ -453,14 +383,6 @@ def refuse_taken_name(folder: Path, parameters: Parameters, replace: bool) -> No
             f"({', '.join(changed)}): use --set name={unused_name(parameters.name, taken)}, or "
             "--replace."
         )
-
-
-def relative(path: Path, root: Path) -> str:
-    """Return a path as seen from the project, as it is kept in files."""
-    try:
-        return Path(os.path.relpath(path, root)).as_posix()
-    except ValueError:  # another drive of Windows
-        return path.as_posix()
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

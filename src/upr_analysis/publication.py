@@ -21,6 +21,7 @@ from upr_analysis.privacy import contact_strings
 from upr_analysis.problems import InputError
 from upr_analysis.provenance import WORKFLOW, crate_metadata, machine_key, workflow
 from upr_analysis.questionnaire import read_questionnaire
+from upr_analysis.staging import INJECTED
 from upr_analysis.steps import BY_HAND, STEPS, notebooks, versions
 from upr_analysis.store import Entry
 from upr_analysis.words import say
@@ -192,7 +193,7 @@ def _as_shown(entry: Entry, source: Path) -> Any:
         tags = cell.metadata.get("tags", [])
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
         cell.id = f"cell-{number}"
-        if "injected-parameters" in tags:
+        if INJECTED in tags:
             cell.source = "\n".join(map(_as_published, cell.source.splitlines()))
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})

@@ -135,6 +135,14 @@ def fingerprint(parameters: Parameters, root: Path) -> str:
     return _digest(json.dumps([parameters.model_dump(mode="json"), digests, versions()]))
 
 
+def imports(root: Path) -> list[str]:
+    """Return the modules that notebooks import, this package's by way of others too."""
+    cells = [cell for path in notebooks(root).values() for cell in notebook_cells(path)]
+    code = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+    named = re.findall(r"^\s*(?:from|import) (\w[\w.]*)", "\n".join(code), re.MULTILINE)
+    return sorted({*named, *(f"upr_analysis.{name}" for name in modules_of(*code))})
+
+
 def versions(names: Iterable[str] = (*SCIENCE, *RUNNERS)) -> dict[str, str]:
     """Return the versions of Python, of this package and of others."""
     found = {"python": platform.python_version(), "upr_analysis": __version__}

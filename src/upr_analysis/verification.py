@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from upr_analysis.documents import as_model, notebook_cells
 from upr_analysis.parameters import Parameters, export_files, literals
-from upr_analysis.pipeline import RUN_JSON, Progress, Runner, StepFailed, relative
+from upr_analysis.pipeline import RUN_JSON, Progress, Runner, StepFailed
 from upr_analysis.problems import InputError
 from upr_analysis.provenance import KEY_VARIABLE
+from upr_analysis.staging import INJECTED, relative
 from upr_analysis.steps import ESTIMATES, SOURCE, STEPS, TICKET, file_digest, versions
 from upr_analysis.store import digests_of, read_record
 
@@ -142,7 +143,7 @@ def _draw(runner: Runner, values: dict[str, Any], work: Path, public: Path) -> N
 def _injected(notebook: Path) -> dict[str, Any]:
     """Return the parameters that a published notebook was run with."""
     for cell in notebook_cells(notebook):
-        if "injected-parameters" in cell["metadata"].get("tags", []):
+        if INJECTED in cell["metadata"].get("tags", []):
             return literals(cell["source"], notebook.name)
     raise InputError(f"{notebook} has no cell of injected parameters: take it as published.")
 
