@@ -58,8 +58,9 @@ def test_a_published_number_that_was_changed_is_found(outputs, tiny_upr, tmp_pat
     (copy / "public" / "extra.csv").write_text("a\n")
     done = tiny_upr("verify", copy, "--quiet")
     assert done.returncode == 1
-    assert done.stdout.splitlines() == ["missing\textra.csv", "different\ttables/estimates.csv"]
-    assert "does not come out the same" in done.stderr
+    assert done.stdout.splitlines() == ["unexpected\textra.csv", "different\ttables/estimates.csv"]
+    assert "It does not come out the same: " in done.stderr
+    assert "1 different, 1 unexpected." in done.stderr
 
 
 def test_what_changed_since_is_named(outputs, tiny_upr, tmp_path):
@@ -84,10 +85,33 @@ def test_of_public_alone_tables_and_figures_are_made_again(outputs, tiny_upr, tm
     assert grades["tables/estimates.csv"] == "not made"  # all others were made from it
     assert grades["appendix/index.html"] == "not made"
     assert "figures/05_A.svg" in grades
-    assert "Not there" in done.stderr
+    assert "takes what is not there: " in done.stderr
+    assert "It comes out the same: " in done.stderr
     spoiled = public / "tables" / "04_A.csv"
     spoiled.write_text(spoiled.read_text().replace('"45"', '"44"'))
-    assert tiny_upr("verify", public, "-q").returncode == 1
+    page = public / "appendix" / "index.html"
+    page.write_text(page.read_text(encoding="utf-8").replace("61", "610"), encoding="utf-8")
+    (public / "appendix" / "02_clean.html").unlink()
+    (public / "extra.csv").write_text("a\n")
+    forged = tiny_upr("verify", public, "-q")
+    assert forged.returncode == 1
+    assert [line for line in forged.stdout.splitlines() if "not made" not in line] == [
+        "missing\tappendix/02_clean.html",
+        "different\tappendix/index.html",
+        "unexpected\textra.csv",
+        "different\ttables/04_A.csv",
+    ]
+
+
+@pytest.mark.parametrize("spoil", ["", '"id"\n"a"\n'])
+def test_of_damaged_estimates_nothing_is_made(outputs, tiny_upr, tmp_path, spoil):
+    public = tmp_path / "published"
+    shutil.copytree(outputs / "runs" / "tiny" / "public", public)
+    estimates = public / "tables" / "estimates.csv"
+    estimates.write_text(spoil or estimates.read_text().splitlines()[0] + "\n")
+    done = tiny_upr("verify", public)
+    assert done.returncode == 2
+    assert done.stderr == f"{estimates} is damaged: take it as published.\n"
 
 
 def test_what_is_no_run_is_refused(outputs, tiny_upr, tmp_path):

@@ -236,12 +236,18 @@ def compare(first: RunName, second: RunName, outputs: Outputs = None) -> None:
 
 @app.command()
 def verify(
-    run: RunName, outputs: Outputs = None, engine: EngineOption = None, quiet: Quiet = False
+    run: RunName,
+    outputs: Outputs = None,
+    engine: EngineOption = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Name only files that are not the same.")
+    ] = False,
 ) -> None:
     """Make a run again in an empty store, and grade each published file.
 
-    A line a file: identical bytes, equal numbers, or different; exit 1 if any is different. Of a
-    folder that was published, its tables and figures are made again from its estimates.
+    A line a file: identical bytes, equal numbers, different; unexpected (it is not made again) or
+    missing. Exit 1 unless all are the same. Of a folder that was published, tables and figures are
+    made again from its estimates, and the others held to the digests of its crate.
     """
     from upr_analysis.inspection import find_run
     from upr_analysis.pipeline import default_engine
@@ -256,10 +262,10 @@ def verify(
     for file, grade in verified.grades.items():
         if not quiet or grade not in ("identical", "equal"):
             typer.echo(f"{grade}\t{file}")
-    for note in verified.notes:
+    for note in (*verified.notes, verified.verdict):
         typer.echo(note, err=True)
     if not verified.holds:
-        _fail(f"{folder.name} does not come out the same.", 1)
+        raise typer.Exit(1)
 
 
 @app.command()

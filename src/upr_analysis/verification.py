@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from upr_analysis.steps import ESTIMATES, SOURCE, STEPS, TICKET, file_digest, ve
 from upr_analysis.store import digests_of, read_record
 
 CRATE: Final = "ro-crate-metadata.json"
+# Of a file: the same bytes, the same words and numbers, neither; published and not made again,
+# made and not published; of a folder without its private inputs, only checked by its digest.
+GRADES: Final = ("identical", "equal", "different", "unexpected", "missing", "not made")
 CLOSE: Final = 1e-9  # how far two numbers may be apart, of the larger one
 NUMBER: Final = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 
@@ -39,6 +43,13 @@ class Verified:
     def holds(self) -> bool:
         """Whether all that could be made again came out with the same numbers."""
         return set(self.grades.values()) <= {"identical", "equal", "not made"}
+
+    @property
+    def verdict(self) -> str:
+        """Say how many files came out how."""
+        counts = Counter(self.grades.values())
+        told = ", ".join(f"{counts[grade]} {grade}" for grade in GRADES if counts[grade])
+        return f"It {'comes' if self.holds else 'does not come'} out the same: {told}."
 
 
 def verify(folder: Path, root: Path, progress: Progress, engine: str) -> Verified:
@@ -93,12 +104,20 @@ def _verify_run(folder: Path, root: Path, progress: Progress, engine: str) -> Ve
 
 
 def _verify_public(public: Path, root: Path, progress: Progress, engine: str) -> Verified:
-    from upr_analysis.workspace import read_estimates, write_csv
+    from upr_analysis.workspace import check_columns, read_estimates, write_csv
 
-    notes = [f"Not there, so that no step before 05_figures is made again: {_private(public)}."]
+    notes = [
+        "Tables and figures are made again from tables/estimates.csv; the other files are held to "
+        "the digests of the crate that came with them. To make them again takes what is not there: "
+        f"{_private(public)}."
+    ]
     with _empty() as outputs, Runner(root, outputs, progress, engine) as runner:
         made = outputs / "made"
-        estimates = read_estimates(public / ESTIMATES)
+        try:
+            estimates = read_estimates(public / ESTIMATES)
+            check_columns(estimates)
+        except (ValueError, KeyError) as error:
+            raise InputError(f"{public / ESTIMATES} is damaged: take it as published.") from error
         (made / "tables").mkdir(parents=True)
         write_csv(estimates, made / ESTIMATES)
         for table, rows in estimates.groupby("table", sort=False):
@@ -107,21 +126,22 @@ def _verify_public(public: Path, root: Path, progress: Progress, engine: str) ->
         values = _injected(public / "notebooks" / f"{STEPS[-1]}.ipynb")
         _draw(runner, values, work, public)
         shutil.copytree(work / STEPS[-1] / "public", made, dirs_exist_ok=True)
-        grades = _graded(public, made) | {ESTIMATES: "not made"}  # the rest was made from it
-    not_made = {name: "not made" for name, grade in grades.items() if grade == "missing"}
-    return Verified(dict(sorted((grades | not_made | _unlike(public)).items())), tuple(notes))
+        grades = _graded(public, made)
+    grades |= _as_the_crate_says(public, not_made={n for n in grades if grades[n] == "unexpected"})
+    return Verified(dict(sorted(grades.items())), tuple(notes))
 
 
-def _unlike(public: Path) -> dict[str, str]:
-    """Return the grades of files that are not what the crate says that they were."""
+def _as_the_crate_says(public: Path, not_made: set[str]) -> dict[str, str]:
+    """Return the grades of what is not made again, and of all that the crate has otherwise."""
     crate = json.loads((public / CRATE).read_text(encoding="utf-8"))
     said = {one["@id"]: one["sha256"] for one in crate["@graph"] if "sha256" in one}
+    files = {name: digest for name, digest in said.items() if not name.startswith("#")}
     now = digests_of(public)
-    return {
-        name: "different" if name in now else "missing"
-        for name, digest in said.items()
-        if not name.startswith("#") and now.get(name) != digest
-    }
+    grades = dict.fromkeys({ESTIMATES, CRATE, *(not_made & files.keys())}, "not made")
+    for name, digest in files.items():
+        if now.get(name) != digest:
+            grades[name] = "different" if name in now else "missing"
+    return grades
 
 
 def _draw(runner: Runner, values: dict[str, Any], work: Path, public: Path) -> None:
@@ -182,10 +202,10 @@ def _key(record: dict[str, Any]) -> Iterator[None]:
 
 def _graded(before: Path, after: Path) -> dict[str, str]:
     old, new = digests_of(before), digests_of(after)
-    grades = dict.fromkeys(new.keys() - old.keys(), "unexpected")
+    grades = dict.fromkeys(new.keys() - old.keys(), "missing")
     for name, digest in old.items():
         if name not in new:
-            grades[name] = "missing"
+            grades[name] = "unexpected"
         elif new[name] == digest:
             grades[name] = "identical"
         else:

@@ -336,6 +336,12 @@ def read_estimates(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=numbers)
 
 
+def check_columns(estimates: pd.DataFrame) -> None:
+    """Raise ValueError where a table is not one of estimates, or holds none."""
+    if list(estimates.columns) != list(ESTIMATE_COLUMNS) or estimates.empty:
+        raise ValueError("no table of estimates")
+
+
 def shown(value: object) -> str:
     """Return a parameter's value as a reader sees it, a path of this machine by its name only."""
     if isinstance(value, str) and (Path(value).is_absolute() or value.startswith("..")):
