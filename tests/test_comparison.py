@@ -10,17 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upr_analysis.comparison import (
-    SAME,
     Words,
     changed_conclusions,
     compare_runs,
-    explain_steps,
     join_numbers,
     render_comparison,
     shown,
 )
 from upr_analysis.estimates import estimate_id, estimates_frame
 from upr_analysis.problems import InputError
+from upr_analysis.reasons import SAME, explain_steps
 from upr_analysis.words import say
 from upr_analysis.workspace import write_csv
 
@@ -66,6 +65,7 @@ def make_run(tmp_path):
         key = json.dumps(own)
         step = {"step": "04_cross_tabs", "key": key, "depends": {"parameters": own}}
         record = {"name": name, "parameters": values, "steps": [step], "files": {}}
+        record |= {"inputs": [], "versions": {}, "times": {}, "fingerprint": "", "refused": False}
         (folder / "run.json").write_text(json.dumps(record))
         write_csv(estimates_frame(list(rows)), folder / "public/tables/estimates.csv")
         for figure, drawn in dict(figures).items():
@@ -397,7 +397,8 @@ def test_runs_that_do_not_differ_say_so_in_one_line(make_run, root):
 
 def test_folders_that_are_no_run_are_all_named(make_run, tmp_path):
     refused, nothing = make_run("refused"), tmp_path / "nothing"
-    (refused / "public/tables/estimates.csv").unlink()
+    record = json.loads((refused / "run.json").read_text()) | {"refused": True}
+    (refused / "run.json").write_text(json.dumps(record))
     with pytest.raises(InputError) as caught:
         compare_runs(nothing, refused, tmp_path)
     assert len(caught.value.problems) == 2

@@ -125,7 +125,7 @@ def run(
         before = _record_of(target / "runs" / checked.parameters.name)
         finished = runner.run(checked.parameters, replace)
     if before and not quiet:
-        from upr_analysis.comparison import explain_steps
+        from upr_analysis.reasons import explain_steps
 
         again = {step for step, status in finished.steps if status == "run"}
         for step, why in explain_steps(before, _record_of(finished.folder) or {}, {}):

@@ -5,10 +5,8 @@ private all the same, since two runs that differ by a few respondents can point 
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from difflib import SequenceMatcher
-from fnmatch import fnmatch
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, Final
@@ -18,14 +16,16 @@ from markupsafe import escape
 
 from upr_analysis.appendix import Index, Section, render_index
 from upr_analysis.codebook import read_codebook
-from upr_analysis.exhibits import Figure, Note, Table, slug
+from upr_analysis.exhibits import Figure, Note, Table
 from upr_analysis.labels import Labels
 from upr_analysis.pipeline import RUN_JSON
 from upr_analysis.problems import InputError
 from upr_analysis.questionnaire import read_questionnaire
-from upr_analysis.steps import ESTIMATES, STEPS, WRITES
+from upr_analysis.reasons import SAME, differing, explain_steps, written
+from upr_analysis.steps import ESTIMATES, STEPS
+from upr_analysis.store import read_record
 from upr_analysis.words import number, say
-from upr_analysis.workspace import TABLES, read_estimates
+from upr_analysis.workspace import read_estimates
 
 APART: Final = ("name", "date", "reason")  # parameters that change no result
 CLOSE: Final = 1e-9  # how far apart two numbers may be and still be the same
@@ -35,7 +35,6 @@ MOST_SAID: Final = 5  # sentences of a kind, in the terminal
 SIDES: Final = ("first", "second")
 KEYS: Final = ["measure", "question", "item", "group_by", "group"]
 FIELDS: Final = ("n", "base", "value", "low", "high", "p_adjusted")
-SAME: Final = "the same"
 
 Row = dict[Any, Any]
 
@@ -82,16 +81,9 @@ class Pair(Figure):
     runs: tuple[str, str]
 
     def _repr_html_(self) -> str:
-        heads = "".join(f'<th scope="col">{escape(run)}</th>' for run in self.runs)
-        both = (Figure._repr_html_(self), self.other._repr_html_())
-        cells = "".join(f"<td>{one}</td>" for one in both)
-        name = slug(self.name)
-        return (
-            '<div class="data"><div class="table">'
-            f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{name}">'
-            f'<table><caption id="{name}"><span>{escape(self.name)}</span></caption>'
-            f"<thead><tr>{heads}</tr></thead><tbody><tr>{cells}</tr></tbody></table></div></div></div>"
-        )
+        both = zip(self.runs, (Figure._repr_html_(self), self.other._repr_html_()), strict=True)
+        sides = "".join(f"<div><p>{escape(run)}</p>{html}</div>" for run, html in both)
+        return f'<p class="pair-name">{escape(self.name)}</p><div class="pair">{sides}</div>'
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +171,7 @@ def compare_runs(one: Path, other: Path, root: Path) -> Comparison:
 
     InputError where a folder holds no run, or one that the gate refused.
     """
-    records = _read_records(one, other)
+    records = _published(one, other)
     runs = (one.name, other.name)
     if one.name == other.name:
         runs = (f"{one.name} (1)", f"{one.name} (2)")
@@ -201,7 +193,7 @@ def compare_runs(one: Path, other: Path, root: Path) -> Comparison:
     return Comparison(
         runs,
         invented,
-        tuple((name, written(x), written(y)) for name, x, y in _differing(*values)),
+        tuple((name, written(x), written(y)) for name, x, y in differing(*values)),
         tuple(explain_steps(records[0], records[1], _counts(one, other))),
         tuple(changed_conclusions(joined, runs, words)),
         _largest_first(joined[joined["status"] != SAME]),
@@ -213,19 +205,22 @@ def compare_runs(one: Path, other: Path, root: Path) -> Comparison:
     )
 
 
-def _read_records(*folders: Path) -> list[dict[str, Any]]:
-    records, problems = [], []
+def _published(*folders: Path) -> list[dict[str, Any]]:
+    """Return the records of runs that published something; InputError names each that did not."""
+    records, problems = [], list[str]()
     for folder in folders:
         try:
-            records.append(json.loads((folder / RUN_JSON).read_text(encoding="utf-8")))
-        except (OSError, ValueError):
-            problems.append(f"{folder} holds no {RUN_JSON} that can be read: name a finished run.")
-            continue
-        if not (folder / "public" / ESTIMATES).exists():
-            problems.append(
-                f"{folder} published nothing, since the gate refused it: see private/refused.txt, "
-                "mend that and run it again."
-            )
+            records.append(read_record(folder / RUN_JSON))
+        except OSError:
+            problems.append(f"{folder} holds no {RUN_JSON}: name a finished run.")
+        except InputError as error:
+            problems += error.problems
+        else:
+            if records[-1]["refused"]:
+                problems.append(
+                    f"{folder} published nothing, since the gate refused it: see "
+                    "private/refused.txt, mend that and run it again."
+                )
     if problems:
         raise InputError(problems)
     return records
@@ -240,74 +235,6 @@ def _labels(records: list[dict[str, Any]], root: Path) -> Labels | None:
         return None
 
 
-def explain_steps(
-    one: dict[str, Any], other: dict[str, Any], counts: Mapping[str, str]
-) -> Iterator[tuple[str, str]]:
-    """Return each step with why its results may differ; `counts` are words to add, by step."""
-    found = [{step["step"]: step for step in record["steps"]} for record in (one, other)]
-    for step in dict.fromkeys([*found[0], *found[1]]):
-        first, second = (steps.get(step) for steps in found)
-        if not first or not second:
-            yield step, f"in {(one if first else other)['name']} only"
-        elif first["key"] == second["key"]:
-            yield step, SAME
-        else:
-            wrote = [_written_by(step, record.get("files", {})) for record in (one, other)]
-            why = _why(first.get("depends", {}), second.get("depends", {}))
-            why += "; what it wrote is the same" * bool(wrote[0] and wrote[0] == wrote[1])
-            yield step, why + (f"; {counts[step]}" if counts.get(step) else "")
-
-
-def _why(one: dict[str, Any], other: dict[str, Any]) -> str:
-    """Return in words which dependencies of a step differ, of the kinds that both runs recorded."""
-    differing = {kind: list(_differing(one[kind], other[kind])) for kind in one if kind in other}
-    said = [
-        f"`{name}` {written(x)} to {written(y)}" for name, x, y in differing.get("parameters", [])
-    ]
-    if differing.get("cells"):
-        said += _changed_cells(one["cells"], other["cells"])
-    said += [f"{name} {_verb(x, y)}" for name, x, y in differing.get("consultation", [])]
-    said += ["another export"] if differing.get("export") else []
-    said += _changed_modules(differing.get("modules", []))
-    said += [f"{name} {written(x)} to {written(y)}" for name, x, y in differing.get("versions", [])]
-    inputs = [name for name, *_ in differing.get("inputs", [])]
-    read = [f"reads {', '.join(f'another {name}' for name in inputs)}"] if inputs else []
-    if inputs and not said:
-        earlier = dict.fromkeys(name.partition("/")[0] for name in inputs)
-        return f"follows from {' and '.join(earlier)}: {read[0]}"
-    return "; ".join(said + read) or "its key differs, and the runs do not record why"
-
-
-def _changed_cells(one: dict[str, str], other: dict[str, str]) -> list[str]:
-    """Say which code cells changed; one that was put between two others changes neither."""
-    first, second = ([cells[at] for at in sorted(cells, key=int)] for cells in (one, other))
-    said: list[str] = []
-    for tag, a, b, c, d in SequenceMatcher(None, first, second, False).get_opcodes():
-        both = min(b - a, d - c) if tag == "replace" else 0
-        said += [f"code cell {place + 1} of its notebook changed" for place in range(c, c + both)]
-        if tag != "equal":
-            said += [f"code cell {place + 1} removed" for place in range(a + both, b)]
-            said += [f"code cell {place + 1} added" for place in range(c + both, d)]
-    return said
-
-
-def _changed_modules(found: list[tuple[str, Any, Any]]) -> list[str]:
-    said = []
-    for verb in ("changed", "added", "removed"):
-        names = [name for name, x, y in found if _verb(x, y) == verb]
-        modules = [name for name in names if not Path(name).suffix]
-        if modules:
-            said.append(f"the module{'s' * (len(modules) > 1)} {', '.join(modules)} {verb}")
-        said += [f"the package's {name} {verb}" for name in names if name not in modules]
-    return said
-
-
-def _written_by(step: str, files: Mapping[str, str]) -> dict[str, str]:
-    patterns = [f"private/{name}.parquet" for name, table in TABLES.items() if table.step == step]
-    patterns += WRITES.get(step, ())
-    return {n: digest for n, digest in files.items() if any(fnmatch(n, one) for one in patterns)}
-
-
 def _counts(one: Path, other: Path) -> dict[str, str]:
     """Return by step how many respondents or codings more or fewer it passes on, in words."""
     flows, codings = (
@@ -317,7 +244,7 @@ def _counts(one: Path, other: Path) -> dict[str, str]:
     said = {}
     if all(path.exists() for path in flows):
         steps = [dict(pd.read_parquet(path).itertuples(index=False, name=None)) for path in flows]
-        if told := [f"{name} {written(x)} to {written(y)}" for name, x, y in _differing(*steps)]:
+        if told := [f"{name} {written(x)} to {written(y)}" for name, x, y in differing(*steps)]:
             more = _more_or_fewer(steps[1]["kept"] - steps[0]["kept"])
             said[STEPS[1]] = f"passes {more} on to {STEPS[2]} ({', '.join(told)})"
     if all(path.exists() for path in codings):
@@ -521,26 +448,6 @@ def _sections(found: Comparison) -> Iterator[Section]:
     yield Section("Published numbers", f"{found.count}.", (numbers,) if rows else ())
     said = tuple(Note(one) for one in found.unpaired)
     yield Section("Figures", f"{found.drawn}.", (*said, *found.figures))
-
-
-def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Return name and both values of what differs; None stands for what one does not have."""
-    for name in dict.fromkeys([*one, *other]):
-        if one.get(name) != other.get(name):
-            yield name, one.get(name), other.get(name)
-
-
-def _verb(one: Any, other: Any) -> str:
-    return "added" if one is None else "removed" if other is None else "changed"
-
-
-def written(value: Any) -> str:
-    """Return a parameter's value, a version or a count as one would type it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{', '.join(map(written, value))}]"
-    return {None: "not set", "": "empty"}.get(value, str(value))
 
 
 def _records(frame: pd.DataFrame) -> list[Row]:
