@@ -218,6 +218,7 @@ def test_a_change_of_prose_makes_the_page_again_and_runs_no_step(tiny, tiny_upr,
     again = tiny_upr(*run)
     notebook.write_text(good, encoding="utf-8")
     assert again.stdout.splitlines()[:5] == [f"{step}\treused" for step in STEPS]
+    assert "No step ran again; the pages were made anew." in again.stderr
     page = tmp_path / "runs" / "tiny" / "public" / "appendix" / "02_clean.html"
     assert "what a sceptical reader asked for" in page.read_text(encoding="utf-8")
 

@@ -418,4 +418,5 @@ def test_two_real_runs_are_compared(tiny_upr, tmp_path):
     assert "  03_thematic_coding: the same" in lines
     assert "  04_cross_tabs: `minimum_cell` 5 to 10" in " ".join(lines)
     page = Path(lines[-1])
+    assert (tmp_path / "compared").stat().st_mode & 0o077 == 0
     assert say("banner.runs.text") in page.read_text(encoding="utf-8")

@@ -48,6 +48,24 @@ def test_gc_removes_what_no_run_uses_and_nothing_else(outputs, tiny_upr, tmp_pat
     assert [line.split("\t")[1] for line in again.stdout.splitlines()[:5]] == ["reused"] * 5
 
 
+def test_status_tells_what_is_going_on_and_what_stopped(outputs, tiny_upr):
+    from filelock import FileLock
+
+    attempts = [outputs / "staging" / f"{name}.attempt.json" for name in ("one", "new")]
+    for path in attempts:
+        path.write_text("{}")
+    with FileLock(outputs / "staging" / "new.run.lock"):
+        lines = tiny_upr("status", "--outputs", outputs).stdout.splitlines()
+    assert next(line for line in lines if line.startswith("new")).split()[1:3] == ["going", "on"]
+    (one,) = [line for line in lines if line.startswith("one")]
+    assert "current; a later start stopped before it was whole" in one
+    compared = tiny_upr("compare", "new", "two", "--outputs", outputs)
+    assert compared.returncode == 2
+    assert "'new' stopped before it was whole, or is going on" in compared.stderr
+    for path in attempts:
+        path.unlink()
+
+
 def test_gc_waits_for_a_run(outputs, tiny_upr):
     from filelock import FileLock
 
@@ -73,8 +91,13 @@ def test_a_step_is_laid_out_with_its_inputs_and_values(outputs, tiny_upr, tmp_pa
     assert (notebook.parent / "04_cross_tabs" / "public" / "tables" / "estimates.csv").exists()
     assert "PRIVATE: run by hand" in (tmp_path / "out.ipynb").read_text()
     assert run.read_bytes() == before
+    assert "of copies of answers" in tiny_upr("status", "--outputs", outputs).stdout
     second = tiny_upr("debug", "04_cross_tabs", "--run", "two", "--outputs", outputs)
     assert Path(second.stdout.splitlines()[0]).parent != notebook.parent
+    assert tiny_upr("gc", "--outputs", outputs).returncode == 0
+    assert notebook.exists()
+    assert tiny_upr("gc", "--debug", "--outputs", outputs).returncode == 0
+    assert list((outputs / "debug").iterdir()) == []
 
 
 @pytest.mark.parametrize(

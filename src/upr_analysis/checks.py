@@ -132,8 +132,10 @@ def _parameter_problems(parameters: Parameters, questionnaire: Questionnaire) ->
     ]
     if questionnaire.source == "survey":
         problems += [
-            f"{name} is {getattr(parameters, name)}, too low to protect anyone: set {least} or more"
-            " (less only where the questionnaire's source is public_record)."
+            f"{name} is {getattr(parameters, name)}, too low to protect anyone"
+            + f" (minimum_cell is {least})" * (least == parameters.minimum_cell)
+            + f": set {least} or more (less only where the questionnaire's source is "
+            "public_record)."
             for name, least in _floors(parameters).items()
             if getattr(parameters, name) < least
         ]

@@ -30,6 +30,12 @@ def _run_names() -> list[str]:
     return sorted(path.parent.name for path in Path("outputs/runs").glob("*/run.json"))
 
 
+def _tried_names() -> list[str]:
+    from upr_analysis.inspection import tried
+
+    return sorted({*_run_names(), *tried(Path("outputs"))})
+
+
 def _steps() -> list[str]:
     from upr_analysis.steps import STEPS
 
@@ -124,10 +130,12 @@ def run(
         checked = check(params, given, root)
         before = _record_of(target / "runs" / checked.parameters.name)
         finished = runner.run(checked.parameters, replace)
+    again = {step for step, status in finished.steps if status == "run"}
     if before and not quiet:
         from upr_analysis.reasons import explain_steps
 
-        again = {step for step, status in finished.steps if status == "run"}
+        if not again:
+            typer.echo("No step ran again; the pages were made anew.", err=True)
         for step, why in explain_steps(before, _record_of(finished.folder) or {}, {}):
             if step in again:
                 typer.echo(f"{step} ran again: {why}", err=True)
@@ -226,11 +234,13 @@ def compare(first: RunName, second: RunName, outputs: Outputs = None) -> None:
         typer.echo(line)
     store = Store(target)
     store.prepare(root)
-    staged = store.staging / f"{folders[0].name}--{folders[1].name}.compare"
-    staged.mkdir(mode=0o700, exist_ok=True)
-    (staged / "index.html").write_text(render_comparison(found), encoding="utf-8")
-    page = target / "compared" / f"{folders[0].name}--{folders[1].name}"
-    store.put_in_place(staged, page)
+    name = f"{folders[0].name}--{folders[1].name}"
+    page = target / "compared" / name
+    with store.only_one(f"compare {name}"):
+        staged = store.staging / f"compare {name}"
+        staged.mkdir(mode=0o700, exist_ok=True)
+        (staged / "index.html").write_text(render_comparison(found), encoding="utf-8")
+        store.put_in_place(staged, page)
     typer.echo(page / "index.html")
 
 
@@ -282,13 +292,12 @@ def status(outputs: Outputs = None) -> None:
     table = Table("run", "made", "state", "size", box=None, pad_edge=False)
     for one in run_statuses(store, root):
         table.add_row(one.name, one.made, one.state, _megabytes(one.size))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 200)  # a file has no edge
     console.print(table)
-    unused = sum(size_of(path) for path in store.unused())
     held = size_of(store.entries) + size_of(store.staging)
-    console.print(
-        f"store: {_megabytes(held)}, of which {_megabytes(unused)} no run uses (upr gc removes it)"
-    )
+    console.print(f"store: {_megabytes(held)} (upr gc removes what no run uses)")
+    if copies := size_of(store.outputs / "debug"):
+        console.print(f"debug: {_megabytes(copies)} of copies of answers (upr gc --debug)")
 
 
 @app.command()
@@ -297,15 +306,18 @@ def gc(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Say what would go, remove nothing.")
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Remove the copies that `upr debug` made, too.")
+    ] = False,
 ) -> None:
-    """Remove from the store what no run uses, and what was left half done."""
+    """Remove from the store what no run uses: also what stopped runs have done so far."""
     from upr_analysis.inspection import remove_unused
     from upr_analysis.store import Store
 
     root = _here()
     store = Store(_outputs(outputs, root))
     store.prepare(root)
-    removed = remove_unused(store, dry_run)
+    removed = remove_unused(store, dry_run, debug)
     for path, size in removed:
         typer.echo(f"{_megabytes(size)}\t{path.relative_to(store.outputs)}")
     done = "would be freed" if dry_run else "freed"
@@ -322,7 +334,7 @@ def debug(
     run: Annotated[
         str,
         typer.Option(
-            "--run", help="The run, failed ones too.", autocompletion=_run_names, show_default=False
+            "--run", help="The run, failed too.", autocompletion=_tried_names, show_default=False
         ),
     ],
     outputs: Outputs = None,

@@ -3,13 +3,13 @@
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from upr_analysis.documents import as_model
 from upr_analysis.parameters import Parameters, unused_name
-from upr_analysis.pipeline import RUN_JSON, Runner
+from upr_analysis.pipeline import ATTEMPT, RUN_JSON, Runner
 from upr_analysis.problems import InputError, did_you_mean
 from upr_analysis.staging import INJECTED, relative
 from upr_analysis.staging import lay_out as lay_out_step
@@ -28,19 +28,28 @@ class RunStatus:
 
 
 def run_statuses(store: Store, root: Path) -> list[RunStatus]:
-    """Return every run, those that stopped before they were whole among them."""
-    found = []
+    """Return every run by name, those that are going on or stopped among them."""
+    found: dict[str, RunStatus] = {}
     for path in sorted(store.runs.glob(f"*/{RUN_JSON}")):
         name, size = path.parent.name, size_of(path.parent)
         try:
             record = read_record(path)
         except InputError:
-            found.append(RunStatus(name, "", "damaged, or of an older version: run it again", size))
+            found[name] = RunStatus(name, "", "damaged, or of an older version: run it again", size)
             continue
-        found.append(RunStatus(name, record["times"]["started"], _state(record, root), size))
-    for path in sorted(store.staging.glob("*.attempt.json")):
-        found.append(RunStatus(path.name.removesuffix(".attempt.json"), "", "stopped", 0))
-    return found
+        found[name] = RunStatus(name, record["times"]["started"], _state(record, root), size)
+    for name in tried(store.outputs):
+        now = "going on" if store.is_going_on(name) else "stopped before it was whole"
+        before = found.get(name, RunStatus(name, "", "", 0))
+        state = f"{before.state}; a later start {now}" if before.state else now
+        found[name] = replace(before, state=state.replace("start going on", "start is going on"))
+    return list(found.values())
+
+
+def tried(outputs: Path) -> list[str]:
+    """Return the names of runs that are going on, or that stopped."""
+    paths = sorted(outputs.glob(f"staging/*{ATTEMPT}"))
+    return [path.name.removesuffix(ATTEMPT) for path in paths]
 
 
 def _state(record: dict[str, Any], root: Path) -> str:
@@ -60,6 +69,8 @@ def find_run(run: str, outputs: Path) -> Path:
     for folder in (by_name, by_path):
         if (folder / RUN_JSON).exists() or (folder.is_dir() and folder == by_path):
             return folder.resolve()
+    if run in tried(outputs):
+        raise InputError(f"{run!r} stopped before it was whole, or is going on: run it first.")
     known = [path.parent.name for path in outputs.glob("runs/*/run.json")]
     raise InputError(f"No run is called {run!r}: `upr status` lists them{did_you_mean(run, known)}")
 
@@ -113,13 +124,16 @@ def _parameters_of(run: str, runner: Runner) -> Parameters:
     raise InputError(f"No run is called {run!r}: `upr status` lists them{did_you_mean(run, known)}")
 
 
-def remove_unused(store: Store, dry: bool) -> list[tuple[Path, int]]:
+def remove_unused(store: Store, dry: bool, debug: bool) -> list[tuple[Path, int]]:
     """Remove what no run is a view of, unless `dry`; returns each (locks apart) with its bytes.
+
+    With `debug` the copies go too that people were given to look at a step.
 
     InputError where a run is going on.
     """
     with store.to_oneself():
-        unused = [(path, size_of(path)) for path in store.unused()]
+        copies = sorted(store.outputs.glob("debug/*")) if debug else []
+        unused = [(path, size_of(path)) for path in (*store.unused(), *copies)]
         for path, _ in () if dry else unused:
             if path.is_dir():
                 shutil.rmtree(path)

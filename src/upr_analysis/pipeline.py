@@ -38,6 +38,7 @@ from upr_analysis.steps import (
 from upr_analysis.store import FULL, Entry, Store, digests_of, read_record
 
 RUN_JSON: Final = "run.json"
+ATTEMPT: Final = ".attempt.json"  # of a run that is not whole yet
 
 
 class Progress(Protocol):
@@ -221,7 +222,7 @@ class Runner:
 
     def attempt(self, name: str) -> Path:
         """Return where the parameters of a run that is going on, or that failed, are kept."""
-        return self.store.staging / f"{name}.attempt.json"
+        return self.store.staging / f"{name}{ATTEMPT}"
 
     def _record_attempt(self, parameters: Parameters) -> None:
         _write_json(

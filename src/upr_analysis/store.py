@@ -145,13 +145,21 @@ class Store:
         finally:
             mine.release()
 
+    def is_going_on(self, name: str) -> bool:
+        """Whether a process is at a run of this name."""
+        try:
+            with FileLock(self.staging / f"{name}.run.lock", timeout=0):
+                return False
+        except Timeout:
+            return True
+
     def _whole(self) -> FileLock:
         """Lock what has to be taken to begin anything, so that nothing begins meanwhile."""
         return FileLock(self.staging / "store.lock")
 
     def put_in_place(self, staged: Path, folder: Path) -> None:
         """Put a folder in place of an older one, whole at any moment; the older one is removed."""
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not folder.exists():
             staged.rename(folder)
         elif not _exchange(staged, folder):  # else a moment without either

@@ -30,7 +30,7 @@ Shares are percentages of the respondents who answered, as each run would publis
 
 def write_sweep_page(name: str, outcomes: Sequence[Outcome], store: Store, root: Path) -> Path:
     """Put `sweeps/<name>/` in place: index.html, runs.csv, estimates.csv; returns the page."""
-    staged = store.staging / f"{name}.sweep"
+    staged = store.staging / f"sweep {name}"
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(mode=0o700)
     consultation = root / "data" / outcomes[0].member.parameters.consultation
