@@ -116,6 +116,14 @@ def test_bad_parameters_are_named(project, assignment, message):
     assert message in refuse(project, "--set", assignment)
 
 
+def test_all_that_is_wrong_with_parameters_is_said_at_once(project):
+    done = upr(project, "check", "params/upr-2021.yml", "--set", "minimum_cel=10",
+               "--set", "language=xx", "--set", "seed=abc", "--set", "nothing")  # fmt: skip
+    assert done.returncode == 2
+    for said in ("minimum_cel", "language", "seed", "'nothing' is not name=value"):
+        assert said in done.stderr
+
+
 def test_bad_codebook_pattern_is_named_with_its_code(project):
     path = project / "data" / "upr-2021" / "codebook.yml"
     good = path.read_text(encoding="utf-8")

@@ -2,9 +2,12 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 from upr_analysis.problems import InputError
 from upr_analysis.sweep_page import ranges
@@ -85,6 +88,7 @@ def test_shared_steps_run_once_and_a_second_sweep_runs_nothing(tiny, tiny_upr, s
     with (tmp_path / "sweeps" / "small" / "runs.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["minimum_cell"] for row in rows] == ["5", "5", "6", "6"]
+    assert {row["source"] for row in rows} == {"real"}
     assert (tmp_path / "sweeps" / "small").stat().st_mode & 0o077 == 0
     again = tiny_upr("sweep", path, "--outputs", tmp_path, "--jobs", "2")
     assert sorted(again.stdout.splitlines()[:-1]) == [f"small--{n}\tunchanged" for n in range(1, 5)]
@@ -118,6 +122,21 @@ def test_a_run_that_fails_fails_alone_and_the_rest_is_reused_later(tiny, tiny_up
     assert again.returncode == 0
     steps = json.loads((tmp_path / "runs" / "small--2" / "run.json").read_text())["steps"]
     assert [step["status"] for step in steps[:3]] == ["reused"] * 3
+
+
+def test_a_sweep_on_invented_data_says_so_in_each_table_and_row(tmp_path):
+    folder = tmp_path / "sweeps" / "protection"
+    done = subprocess.run(
+        [sys.executable, "-m", "upr_analysis", "sweep", "params/sweeps/protection.yml",
+         "--outputs", tmp_path], cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert page.count("<caption") == page.count('class="mark"') == 3
+    assert "Is the space for civil society to engage in the UPR adequate?" in page  # ordered
+    for name in ("runs.csv", "estimates.csv"):
+        with (folder / name).open(newline="", encoding="utf-8") as stream:
+            assert {row["source"] for row in csv.DictReader(stream)} == {"invented"}
 
 
 def test_ranges_are_over_the_runs_that_show_a_number():

@@ -65,6 +65,8 @@ def notebook_cells(path: Path) -> list[dict[str, Any]]:
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         return [{"metadata": {}, **cell, "source": "".join(cell["source"])} for cell in cells]
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} line {error.lineno}: not valid JSON: restore it.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no notebook of format 4: open and save it again.") from error
 

@@ -81,7 +81,7 @@ class Nursery:
         self._asked = 0
         self._process = subprocess.Popen(
             # as Jupyter starts kernels, else the debugger complains in each of them
-            [sys.executable, "-Xfrozen_modules=off", "-m", "upr_analysis.nursery", *modules],
+            [sys.executable, "-Xfrozen_modules=off", "-P", "-m", "upr_analysis.nursery", *modules],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=root,

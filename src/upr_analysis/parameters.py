@@ -112,27 +112,41 @@ def read_parameters(path: Path, assignments: tuple[str, ...] = ()) -> Parameters
         content = {}
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no mapping of parameters to values.")
-    content = {"name": path.stem, **content, **_assigned(assignments)}
-    missing = [name for name in REQUIRED if name not in content]
-    if missing:
-        raise InputError([f"{path} lacks {name!r} ({meaning(name)}): add it." for name in missing])
-    return as_model(content, Parameters, str(path))
+    given, problems = _assigned(assignments)
+    content = {"name": path.stem, **content, **given}
+    problems += [
+        f"{path} lacks {name!r} ({meaning(name)}): add it."
+        for name in REQUIRED
+        if name not in content
+    ]
+    try:
+        # what is required and lacking is said above; a default lets the rest be looked at
+        parameters = as_model(content, Parameters, str(path))
+    except InputError as error:
+        raise InputError(problems + error.problems) from error
+    if problems:
+        raise InputError(problems)
+    return parameters
 
 
-def _assigned(assignments: tuple[str, ...]) -> dict[str, Any]:
-    values = {}
+def _assigned(assignments: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:
+    """Return the values of `name=value` assignments, and what is wrong with others."""
+    values, problems = {}, list[str]()
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals or not name:
-            raise InputError(f"--set {assignment!r} is not name=value.")
-        if name not in Parameters.model_fields:
-            known = Parameters.model_fields
-            raise InputError(
-                f"--set names {name!r}, which nothing declares{did_you_mean(name, known)}"
-            )
-        is_text = isinstance(Parameters.model_fields[name].default, str)
-        values[name] = value if is_text else parse_yaml(value, f"--set {name}")
-    return values
+            problems.append(f"--set {assignment!r} is not name=value.")
+        elif name not in Parameters.model_fields:
+            known = did_you_mean(name, Parameters.model_fields)
+            problems.append(f"--set names {name!r}, which nothing declares{known}")
+        elif isinstance(Parameters.model_fields[name].default, str):
+            values[name] = value
+        else:
+            try:
+                values[name] = parse_yaml(value, f"--set {name}")
+            except InputError as error:
+                problems += error.problems
+    return values, problems
 
 
 def meaning(name: str) -> str:

@@ -13,13 +13,14 @@ from upr_analysis.documents import label
 from upr_analysis.estimates import RECOMMENDATIONS
 from upr_analysis.exhibits import Note, Table
 from upr_analysis.labels import NO_BREAK, Labels
+from upr_analysis.parameters import Parameters, export_files
 from upr_analysis.questionnaire import read_questionnaire
-from upr_analysis.steps import ESTIMATES
+from upr_analysis.steps import ESTIMATES, digest_of
 from upr_analysis.store import Store
 from upr_analysis.sweeps import Outcome
 from upr_analysis.tables import shares
 from upr_analysis.words import say
-from upr_analysis.workspace import read_estimates, shown, write_csv
+from upr_analysis.workspace import is_invented, read_estimates, shown, write_csv
 
 MOST_ROWS: Final = 40  # of what varies most; estimates.csv has all
 ABOUT: Final = """No more than one of these appendices is for publication: two that differ by a \
@@ -34,18 +35,24 @@ def write_sweep_page(name: str, outcomes: Sequence[Outcome], store: Store, root:
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(mode=0o700)
     consultation = root / "data" / outcomes[0].member.parameters.consultation
-    labels = Labels(read_questionnaire(consultation), read_codebook(consultation), "en")
-    runs = _runs(outcomes)
-    write_csv(runs, staged / "runs.csv")
     numbers = {
         one.member.parameters.name: read_estimates(one.run.folder / "public" / ESTIMATES)
         for one in outcomes
         if one.run and not one.run.refusals
     }
+    sources = [_source(one.member.parameters, root) for one in outcomes]
+    invented = set(sources) == {"invented"}
+    mark = say("banner.invented.word") if invented else ""
+    labels = Labels(read_questionnaire(consultation), read_codebook(consultation), "en", mark)
+    runs = _runs(outcomes).assign(source=sources)
+    write_csv(runs, staged / "runs.csv")
     files = [Link("runs.csv", "runs.csv")]
-    sections = [Section("The runs", items=(Table(runs, "Runs and what became of them"),))]
-    if numbers:
-        varied = ranges(numbers)
+    told = Table(runs, "Runs and what became of them", mark=mark)
+    sections = [Section("The runs", items=(told,))]
+    if len(set(sources)) > 1:
+        sections.append(Section("Numbers", "Not set side by side: some runs are on invented data."))
+    elif numbers:
+        varied = ranges(numbers).assign(source=sources[0])
         write_csv(varied, staged / "estimates.csv")
         files.append(Link("estimates.csv", "estimates.csv"))
         sections += [_leaders(numbers, labels), _varied(varied, len(numbers), labels)]
@@ -53,7 +60,6 @@ def write_sweep_page(name: str, outcomes: Sequence[Outcome], store: Store, root:
         Link(f"../../runs/{run}/public/appendix/index.html", f"Appendix of {run}")
         for run in numbers
     ]
-    invented = all((frame["source"] == "invented").all() for frame in numbers.values())
     page = Index(
         title=f"Sweep {name}: {label(labels.questionnaire.title, 'en')}",
         banner="runs",
@@ -65,6 +71,13 @@ def write_sweep_page(name: str, outcomes: Sequence[Outcome], store: Store, root:
     folder = store.outputs / "sweeps" / name
     store.put_in_place(staged, folder)
     return folder / "index.html"
+
+
+def _source(parameters: Parameters, root: Path) -> str:
+    """Return whether a run is on real or on invented answers, by its export's hash."""
+    digest = digest_of(export_files(parameters, root))
+    consultation = root / "data" / parameters.consultation
+    return "invented" if is_invented(digest, consultation) else "real"
 
 
 def ranges(runs: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -102,11 +115,11 @@ def _leaders(runs: dict[str, pd.DataFrame], labels: Labels) -> Section:
     """Return which items lead each question, and in how many runs they do."""
     rows = []
     questions = dict.fromkeys(q for frame in runs.values() for q in frame["question"])
-    for question in (one for one in questions if one != RECOMMENDATIONS):
+    for question in (one for one in questions if one != RECOMMENDATIONS):  # not answers
         leads: dict[str, int] = {}
         for frame in runs.values():
             whole = shares(frame, question)
-            if len(whole) and not labels.is_ordered(question) and whole["value"].notna().any():
+            if whole["value"].notna().any():
                 for item in whole.loc[whole["value"] == whole["value"].max(), "item"]:
                     said = labels.item(question, item)  # those that are level lead together
                     leads[said] = leads.get(said, 0) + 1
@@ -115,7 +128,13 @@ def _leaders(runs: dict[str, pd.DataFrame], labels: Labels) -> Section:
     frame = pd.DataFrame(rows, columns=["question", "most named", "runs"])
     return Section(
         "Does the most named answer stay the same?",
-        items=(Table(frame, "Most named answer to each question, and in how many runs it leads"),),
+        items=(
+            Table(
+                frame,
+                "Most named answer to each question, and in how many runs it leads",
+                mark=labels.mark,
+            ),
+        ),
     )
 
 
@@ -143,5 +162,6 @@ def _varied(varied: pd.DataFrame, runs: int, labels: Labels) -> Section:
         f"{int((spread == 0).sum())} of {len(spread)} shares that several runs show are the same "
         "in all of these."
     )
-    items = (same, Table(frame, "Shares that vary most over the runs")) if rows else (same,)
+    table = Table(frame, "Shares that vary most over the runs", mark=labels.mark)
+    items = (same, table) if rows else (same,)
     return Section("Which numbers move?", items=items)
