@@ -57,7 +57,7 @@ from upr_analysis.nursery import Nursery, quiet_environment
 folder, sets = Path(sys.argv[1]), int(sys.argv[2])
 modules = ["matplotlib.pyplot", "numpy", "pandas", "seaborn", "upr_analysis.exhibits"]
 with quiet_environment() as runtime, ThreadPoolExecutor(1) as pages:
-    nursery = Nursery(modules, folder)
+    nursery = Nursery(modules, folder, runtime)
     import nbformat
     from upr_analysis.appendix import Page, render_page
     from upr_analysis.engines import Engine

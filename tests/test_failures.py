@@ -405,7 +405,7 @@ def execute(tmp_path):
 
         said = []
         with quiet_environment() as sockets:
-            nursery = Nursery(modules, tmp_path)
+            nursery = Nursery(modules, tmp_path, tmp_path)
             engine = Engine(tmp_path, sockets, nursery)
             try:
                 for source in sources:
@@ -468,3 +468,13 @@ def test_a_closed_runner_leaves_the_process_as_it_was(project, monkeypatch):
         os.umask(mask)
     assert not runtime.exists()
     assert dict(os.environ) == before
+
+
+def test_a_file_called_as_a_module_of_python_stops_no_engine(project):
+    (project.folder / "tempfile.py").write_text("raise RuntimeError('mine')\n")
+    for engine in ("fork", "papermill"):
+        done = subprocess.run(
+            [Path(sys.executable).parent / "upr", "run", "params/small.yml", "--engine", engine,
+             "--outputs", engine], cwd=project.folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr

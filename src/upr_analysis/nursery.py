@@ -75,16 +75,23 @@ def quiet_environment() -> Iterator[Path]:
 class Nursery:
     """The process, for whoever runs it; safe for several threads."""
 
-    def __init__(self, modules: Iterable[str], root: Path) -> None:
+    def __init__(self, modules: Iterable[str], root: Path, empty: Path) -> None:
         self._lock = threading.Lock()
         self._threads = 0  # unknown until it has imported all
         self._asked = 0
         self._process = subprocess.Popen(
             # as Jupyter starts kernels, else the debugger complains in each of them
-            [sys.executable, "-Xfrozen_modules=off", "-P", "-m", "upr_analysis.nursery", *modules],
+            [
+                sys.executable,
+                "-Xfrozen_modules=off",
+                "-m",
+                "upr_analysis.nursery",
+                str(root),
+                *modules,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            cwd=root,
+            cwd=empty,  # where no file of a project can pass for a module of Python's
             start_new_session=True,  # Ctrl-C is for whoever runs it, who then ends it
         )
 
@@ -141,8 +148,8 @@ class Nursery:
         return stream
 
 
-def main(modules: list[str]) -> None:
-    """Import `modules` and what a kernel needs, say so, and fork kernels as asked."""
+def main(root: str, modules: list[str]) -> None:
+    """Import `modules` and what a kernel needs, say so, and fork kernels in `root` as asked."""
     here = Path.cwd()
     answers = os.dup(1)
     os.dup2(2, 1)  # what a module prints as it is imported is no answer
@@ -153,6 +160,7 @@ def main(modules: list[str]) -> None:
             return
         with suppress(Exception):  # the notebook that wants it says so better
             importlib.import_module(name)
+    os.chdir(root)
     gc.collect()
     gc.freeze()  # what is shared stays shared
     # Only the calling thread lives on in a fork; a lock that another held would stay held.
@@ -218,4 +226,4 @@ def _be_kernel(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1], sys.argv[2:])

@@ -147,7 +147,7 @@ class Runner:
         """Begin to import what the notebooks need, if any step of a run has to be run."""
         if self._engine_name == "fork" and self._next_missing(parameters):
             with self._lock:
-                self._nursery = self._nursery or Nursery(imports(self.root), self.root)
+                self._nursery = self._nursery or self._new_nursery()
 
     def _next_missing(self, parameters: Parameters) -> str | None:
         entries: list[Entry] = []
@@ -310,9 +310,14 @@ class Runner:
         with self._lock:
             if self._executes is None:
                 if self._engine_name == "fork" and self._nursery is None:
-                    self._nursery = Nursery(imports(self.root), self.root)
+                    self._nursery = self._new_nursery()
                 self._executes = Engine(self.root, self._runtime, self._nursery)
             return self._executes
+
+    def _new_nursery(self) -> Nursery:
+        empty = self._runtime / "empty"
+        empty.mkdir()
+        return Nursery(imports(self.root), self.root, empty)
 
     def _record(
         self, parameters: Parameters, done: list[Done], mark: str, started: float
