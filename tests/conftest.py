@@ -87,21 +87,21 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-TINY = """
-title: {en: A tiny consultation}
+CLOSED = """
+title: {en: Closed questions only}
 about: {en: Made for the tests.}
 survey:
   - {name: A, type: select_one yes_no, label: {en: Agreed}}
   - {name: B, type: select_multiple tools, label: {en: Tools}}
 choices:
-  yes_no: [{name: "yes", label: {en: "Yes"}}, {name: "no", label: {en: "No"}}]
+  yes_no: [{name: "yes", label: {en: "Yes"}}, {name: "NA", label: {en: "No"}}]
   tools: [{name: index, label: {en: Index}}, {name: letter, label: {en: Letter}}]
 groupings:
   - name: agreed
     label: {en: Agreed}
     by: A
     groups:
-      - {name: "no", label: {en: "No"}, of: ["no"]}
+      - {name: NA, label: {en: "No"}, of: ["NA"]}
       - {name: "yes", label: {en: "Yes"}, of: ["yes"]}
 """
 
@@ -113,7 +113,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "notebooks", folder / "notebooks")
     data = folder / "data" / "tiny"
     data.mkdir(parents=True)
-    (data / "questionnaire.yml").write_text(TINY)
+    (data / "questionnaire.yml").write_text(CLOSED)
     (data / "codebook.yml").write_text("title: {en: None}\nthemes: []\n")
     rows = ["Yes,Index", "No,Letter", "Yes,Letter", "Yes,Index"] * 15 + ["No,Index"]
     (data / "export.csv").write_text("Agreed,Tools\n" + "\n".join(rows) + "\n")

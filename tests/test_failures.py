@@ -14,8 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT
-from test_small_consultations import CLOSED
+from conftest import CLOSED, ROOT
 
 from upr_analysis.engines import Engine
 from upr_analysis.nursery import ENVIRONMENT, Nursery, quiet_environment

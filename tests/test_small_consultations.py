@@ -6,25 +6,8 @@ import sys
 
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import CLOSED, ROOT
 
-CLOSED = """
-title: {en: Closed questions only}
-about: {en: Made for the tests.}
-survey:
-  - {name: A, type: select_one yes_no, label: {en: Agreed}}
-  - {name: B, type: select_multiple tools, label: {en: Tools}}
-choices:
-  yes_no: [{name: "yes", label: {en: "Yes"}}, {name: "NA", label: {en: "No"}}]
-  tools: [{name: index, label: {en: Index}}, {name: letter, label: {en: Letter}}]
-groupings:
-  - name: agreed
-    label: {en: Agreed}
-    by: A
-    groups:
-      - {name: NA, label: {en: "No"}, of: ["NA"]}
-      - {name: "yes", label: {en: "Yes"}, of: ["yes"]}
-"""
 OPEN = """
 title: {en: One question in words}
 about: {en: Made for the tests.}
