@@ -27,6 +27,11 @@ def outputs(tiny_upr, tmp_path_factory):
         ("a.html", "<p>12 of 40</p>", "<p>13 of 40</p>", False),
         ("a.svg", '<path d="M 1.0 2.50"/>', '<path d="M 1 2.5"/>', True),
         ("a.svg", '<path d="M 1 2"/>', '<path d="M 1 3"/>', False),
+        ("a.csv", "p\n1e-12\n", "p\n9e-10\n", False),
+        ("a.html", '<img src="data:x" alt="a">', '<img src="data:y" alt="a">', False),
+        ("a.html", '<a href="b.html">12</a>', '<a href="https://c.example">12</a>', False),
+        ("ro-crate-metadata.json", '{"sha256": "ab"}', '{"sha256": "cd"}', True),
+        ("ro-crate-metadata.json", '{"value": 5}', '{"value": 6}', False),
     ],
 )
 def test_files_are_equal_where_their_words_and_numbers_are(tmp_path, name, one, other, same):
