@@ -51,6 +51,7 @@ class Project:
         )
 
         def limit() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored by what a shell starts with &
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
         return subprocess.Popen(
