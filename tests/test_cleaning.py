@@ -102,11 +102,11 @@ def test_flow_adds_up_and_log_tells_no_answer(cleaned):
     reasons = pd.Series(why, dtype="string")
     flow = respondent_flow(2, reasons)
     assert flow.set_index("step")["respondents"].to_dict() == {
-        "received": 2, "test entry": 0, "empty": 1, "partial": 0, "exact duplicate": 0,
-        "near duplicate": 0, "kept": 1,
+        "received": 2, "test entry": 0, "empty": 1, "partial": 0,
+        "exact duplicate": 0, "near duplicate": 0, "kept": 1,
     }  # fmt: skip
-    log = cleaning_log(responses.respondents, reasons)
-    assert list(log.columns) == ["respondent", "rule"]
+    log = cleaning_log(responses.respondents, reasons, [responses.changes])
+    assert log[["column", "rule", "change"]].values.tolist() == [["", "empty", "removed"]]
     assert len(keep(responses.respondents, reasons)) == 1
 
 
@@ -128,3 +128,39 @@ def test_respondent_in_two_regions_is_in_both_and_once_in_each(questionnaire):
     assert found.values.tolist() == [
         ["a", "kind", "ngo"], ["a", "region", "africa"], ["a", "region", "asia"],
     ]  # fmt: skip
+
+
+def test_a_consultation_groups_places_by_their_codes(questionnaire):
+    groups = (
+        Group(name="lakes", label={"en": "Great Lakes"}, of=("KEN", "UGA")),
+        Group(name="others", label={"en": "Others"}, of=("FRA", "EASTERN_AFRICA")),
+    )
+    own = Grouping(name="mine", label={"en": "Mine"}, by="Q3", scheme="place", groups=groups)
+    asked = questionnaire.model_copy(update={"groupings": (own,)})
+    respondents = pd.DataFrame({"respondent": ["a", "b", "c"]})
+    places = pd.DataFrame(
+        {
+            "respondent": ["a", "a", "b", "c"],
+            "question": "Q3",
+            "place": ["KEN", "UGA", "EASTERN_AFRICA", "JPN"],
+        }
+    )
+    assert memberships(respondents, places, asked).values.tolist() == [
+        ["a", "mine", "lakes"], ["b", "mine", "others"],
+    ]  # fmt: skip
+
+
+def test_who_was_too_fast_leaves_only_where_a_limit_is_set():
+    moment = pd.to_datetime(["2021-06-14 10:00:00"] * 3, utc=True)
+    respondents = pd.DataFrame(
+        {
+            "respondent": ["a", "b", "c"],
+            "started": moment,
+            "submitted": [moment[0] + pd.Timedelta(seconds=n) for n in (59, 60, 600)],
+            "Q1_state": ["answered"] * 3,
+        }
+    )
+    words = pd.DataFrame({"respondent": [], "text": []}, dtype="str")
+    for limit, left in ((0, [None] * 3), (60, ["speeder", None, None])):
+        why = find_removals(respondents, words, words, 1, False, 95, limit)
+        assert why.astype(object).where(why.notna(), None).tolist() == left

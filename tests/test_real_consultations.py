@@ -206,7 +206,7 @@ def test_each_open_answer_is_accounted_for(stacks: Typed) -> None:
 @needs_stacks
 def test_countries_lead_to_a_region_or_to_the_visible_list(stacks: Typed) -> None:
     responses = stacks.responses
-    places, unknown = find_places(responses.free_texts, stacks.questionnaire, {})
+    places, unknown, _ = find_places(responses.free_texts, stacks.questionnaire, {})
     groups = memberships(responses.respondents, places, stacks.questionnaire)
     in_region = groups.loc[groups["grouping"] == "region", "respondent"].nunique()
     assert in_region + unknown["respondents"].sum() == len(stacks.rows)

@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from upr_analysis.documents import as_model, parse_yaml
 from upr_analysis.exports import read_export
 from upr_analysis.problems import InputError
-from upr_analysis.questionnaire import Question
+from upr_analysis.questionnaire import Question, Questionnaire
 from upr_analysis.responses import OptionSplitter, asks_for_names, item_response, type_responses
 
 OPTIONS = {"index": "index", "letter, of the high commissioner": "letter", "letter": "plain"}
@@ -173,3 +174,93 @@ def test_an_organisation_changes_no_word_of_anybody_else(typed_with_contacts):
 def test_labels_tell_whether_names_of_people_are_asked_for(label, holds):
     question = Question(name="Q1", type="text", label={"en": label}, role="contact")
     assert asks_for_names(question) is holds
+
+
+SPREAD = """
+title: {en: A select-all question over columns}
+about: {en: Made for the tests.}
+not_asked: [N/A]
+no_answer: ["-99"]
+survey:
+  - {name: Q1, type: select_one yes_no, label: {en: Engaged}}
+  - {name: Q2, type: select_multiple tools, label: {en: Tools}}
+  - {name: Q3, type: decimal, label: {en: Hours}, optional_column: true}
+choices:
+  yes_no: [{name: "yes", label: {en: "Yes"}}, {name: "no", label: {en: "No"}}]
+  tools:
+    - {name: index, label: {en: Index}}
+    - {name: letter, label: {en: Letter}}
+    - {name: none, label: {en: None of these}, role: none}
+"""
+
+
+def spread(tmp_path, *rows: str, change: tuple[str, str] = ("", ""), header: str = ""):
+    text = SPREAD.replace(*change) if change[0] else SPREAD
+    questionnaire = as_model(parse_yaml(text, "spread"), Questionnaire, "spread")
+    path = tmp_path / "export.csv"
+    header = header or "Engaged,Tools [Index],Tools [Letter],Tools [None of these]"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return type_responses(read_export([path], questionnaire), questionnaire, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("cells", "mask", "state"),
+    [
+        ("Index,,", 1, "answered"),
+        ("Yes,No,No", 1, "answered"),
+        ("1,1,0", 3, "answered"),
+        ("TRUE,FALSE,FALSE", 1, "answered"),
+        ("No,No,No", 0, "answered"),  # seen, and nothing chosen
+        ("Not selected,Not selected,Not selected", 0, "answered"),
+        (",,", 0, "skipped"),
+        ("-99,-99,-99", 0, "skipped"),
+        ("N/A,N/A,N/A", 0, "not_asked"),
+    ],
+)
+def test_marks_of_a_select_all_question_over_columns(tmp_path, cells, mask, state):
+    respondents = spread(tmp_path, f"Yes,{cells}").respondents
+    assert (respondents["Q2"][0], respondents["Q2_state"][0]) == (mask, state)
+
+
+def test_blank_columns_are_nothing_chosen_where_the_questionnaire_says_so(tmp_path):
+    change = ("label: {en: Tools}}", "label: {en: Tools}, all_blank: none_chosen}")
+    respondents = spread(tmp_path, "Yes,,,", change=change).respondents
+    assert (respondents["Q2"][0], respondents["Q2_state"][0]) == (0, "answered")
+
+
+def test_a_mark_that_is_not_understood_is_named_by_row_and_not_shown(tmp_path):
+    with pytest.raises(InputError, match="Q2: the answer in row 3 has in the column of letter"):
+        spread(tmp_path, "Yes,Index,,", "Yes,,Anna Example,")
+    with pytest.raises(InputError) as refused:
+        spread(tmp_path, "Yes,,Anna Example,")
+    assert "Anna" not in str(refused.value)
+
+
+def test_what_is_odd_is_logged_by_rule_and_kept(tmp_path):
+    responses = spread(tmp_path, "-99,1,0,1")
+    assert responses.changes[["column", "rule", "change"]].values.tolist() == [
+        ["Q1", "no answer", "made blank"],
+        ["Q2", "none of these beside an option", "kept"],
+    ]
+    assert responses.respondents["Q2"][0] == 0b101
+
+
+def test_numbers_are_read_by_their_decimal_mark(tmp_path):
+    header = "Engaged,Tools [Index],Tools [Letter],Tools [None of these],Hours"
+    comma = ("not_asked", "decimal_comma: true\nnot_asked")
+    rows = ("Yes,1,0,0,1.5", "Yes,1,0,0,-2", "Yes,1,0,0,1e2")
+    assert list(spread(tmp_path, *rows, header=header).respondents["Q3"]) == [1.5, -2, 100]
+    rows = ('Yes,1,0,0,"1,5"', "Yes,1,0,0,20")
+    typed = spread(tmp_path, *rows, header=header, change=comma).respondents["Q3"]
+    assert list(typed) == [1.5, 20]
+    with pytest.raises(InputError, match="row 2 is no number written with a decimal"):
+        spread(tmp_path, 'Yes,1,0,0,"1,5"', header=header)
+
+
+def test_every_redaction_is_logged_by_kind(questionnaire, export_file):
+    row = "1,en,NGO,Index,Kenya,Yes,Alone,ask a@b.org or https://b.org,x@example.org"
+    export = read_export([export_file(row)], questionnaire)
+    changes = type_responses(export, questionnaire, seed=1).changes
+    assert changes[["column", "rule", "change"]].values.tolist() == [
+        ["Q6", "link", "replaced"], ["Q6", "e-mail", "replaced"],
+    ]  # fmt: skip

@@ -95,4 +95,4 @@ def test_one_answer_shows_nothing_of_it(run):
 def test_words_without_a_codebook_are_refused(run):
     done, _ = run("group_by: []\n", questionnaire=OPEN, export="Why\nbecause\n")
     assert done.returncode == 2
-    assert "codebook.yml holds no theme" in done.stderr
+    assert "codebook.yml is not there, but questions are answered in words" in done.stderr

@@ -175,7 +175,7 @@ def test_each_region_has_at_least_25_and_worldwide_is_in_none(
     asked: Questionnaire, typed: Responses, kept: pd.DataFrame
 ) -> None:
     said = typed.free_texts[typed.free_texts["respondent"].isin(kept["respondent"])]
-    places, unknown = find_places(said, asked, {})
+    places, unknown, _ = find_places(said, asked, {})
     members = memberships(kept, places, asked)
     regions = members[members["grouping"] == "region"]
     counts = regions["group"].value_counts()

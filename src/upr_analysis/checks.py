@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from upr_analysis.back_coding import read_decisions
+from upr_analysis.cleaning import values_of
 from upr_analysis.codebook import Codebook, read_codebook
 from upr_analysis.documents import label
 from upr_analysis.exports import Export, read_export
@@ -15,7 +17,7 @@ from upr_analysis.parameters import (
     parameter_cell_problems,
     read_parameters,
 )
-from upr_analysis.places import all_places, groups_of
+from upr_analysis.places import all_places
 from upr_analysis.problems import InputError, did_you_mean
 from upr_analysis.questionnaire import MOST_OPTIONS, Questionnaire, read_questionnaire
 from upr_analysis.recommendations import Report, read_report
@@ -81,15 +83,17 @@ def _check_inputs(
     report = _tried(problems, read_report, folder)
     _tried(problems, place_corrections, folder)
     if questionnaire is not None:
+        _tried(problems, read_decisions, folder, questionnaire)
         problems += _parameter_problems(parameters, questionnaire)
         problems += _place_group_problems(questionnaire)
     if codebook is not None:
         problems += _report_problems(report, codebook)
         problems += _size_problems(report, codebook)
-        if questionnaire is not None and questionnaire.open_questions and not codebook.themes:
+        unread = questionnaire is not None and questionnaire.open_questions and not codebook.themes
+        if unread and not (folder / "codebook.yml").exists():
             problems.append(
-                f"data/{folder.name}/codebook.yml holds no theme, but questions are answered in "
-                "words: add it."
+                f"data/{folder.name}/codebook.yml is not there, but questions are answered in "
+                "words: add it (with `themes: []` nothing of them is shown)."
             )
         if questionnaire is not None:
             problems += _published_problems(report, questionnaire, codebook)
@@ -130,6 +134,12 @@ def _parameter_problems(parameters: Parameters, questionnaire: Questionnaire) ->
         for name in parameters.figures
         if name not in closed
     ]
+    timed = questionnaire.with_role("started") and questionnaire.with_role("submitted")
+    if parameters.minimum_seconds and not timed:
+        problems.append(
+            "minimum_seconds needs to know when a response was begun and sent: no questions have "
+            "the roles started and submitted."
+        )
     if questionnaire.source == "survey":
         problems += [
             f"{name} is {getattr(parameters, name)}, too low to protect anyone"
@@ -160,9 +170,7 @@ def _place_group_problems(questionnaire: Questionnaire) -> list[str]:
     for grouping in questionnaire.groupings:
         if grouping.scheme == "option":
             continue
-        known = {
-            group for place in all_places() for group in groups_of(place.code, grouping.scheme)
-        }
+        known = {one for place in all_places() for one in values_of(place.code, grouping.scheme)}
         problems += [
             f"questionnaire.yml: grouping {grouping.name} names {value!r}, which {grouping.scheme} "
             f"does not have{did_you_mean(value, known)}"

@@ -4,20 +4,25 @@ Nobody is removed in silence: every rule yields a count for the respondent flow 
 respondent for the cleaning log, by pseudonym and rule, never by what was answered.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 import pandas as pd
 from rapidfuzz import fuzz, process
 
+from upr_analysis.marks import fold_label
 from upr_analysis.places import groups_of, resolve
 from upr_analysis.questionnaire import Questionnaire
-from upr_analysis.responses import fold_label
+from upr_analysis.responses import LOG
 
 TEST_WORDS: Final = frozenset({"test", "testing", "essai", "prueba", "asdf", "test test", "xxx"})
 SHORTEST_COMPARED: Final = 100  # characters of open answers below which nothing is a near duplicate
 MOST_COMPARED: Final = 5_000  # respondents above which near duplicates are not looked for
-REMOVALS: Final = ("test entry", "empty", "partial", "exact duplicate", "near duplicate")
+REMOVALS: Final = (
+    *("test entry", "empty", "partial", "speeder"),
+    *("exact duplicate", "near duplicate"),
+)
 
 
 def find_removals(
@@ -27,12 +32,14 @@ def find_removals(
     minimum_answers: int,
     deduplicate: bool,
     near_duplicate: int,
+    minimum_seconds: int = 0,
 ) -> pd.Series:
     """Return why each respondent is removed (n,), indexed like `respondents`; missing if kept.
 
     The rules in order: *test entry* (every open answer is a word for a test), *empty* (nothing
-    answered), *partial* (fewer than `minimum_answers` questions answered), *exact duplicate* (equal
-    answers throughout), *near duplicate* (equal single choices and open answers whose similarity is
+    answered), *partial* (fewer than `minimum_answers` questions answered), *speeder* (from begun to
+    sent in less than `minimum_seconds`), *exact duplicate* (equal answers throughout), *near
+    duplicate* (equal single choices and open answers whose similarity is
     at least `near_duplicate` percent). Duplicates need open answers of 100 characters or more, and
     of them the first sent is kept. Among more than 5,000 respondents none near is looked for.
     """
@@ -46,6 +53,9 @@ def find_removals(
     why[(_is_test(open_responses, order["respondent"])).to_numpy()] = "test entry"
     why[why.isna() & (answered == 0)] = "empty"
     why[why.isna() & (answered < minimum_answers)] = "partial"
+    if minimum_seconds:
+        took = (order["submitted"] - order["started"]).dt.total_seconds()
+        why[why.isna() & (took < minimum_seconds)] = "speeder"
     if deduplicate:
         singles = order[_answer_columns(order, only_single=True)].astype("string").fillna("")
         closed = order[_answer_columns(order)].astype("string").fillna("")
@@ -95,7 +105,8 @@ def _joined(texts: pd.DataFrame, respondents: pd.Series) -> pd.Series:
 def _is_test(open_responses: pd.DataFrame, respondents: pd.Series) -> pd.Series:
     said = open_responses[open_responses["text"] != ""]
     tests = said["text"].map(lambda text: fold_label(text).strip(".!") in TEST_WORDS)
-    return respondents.map(tests.groupby(said["respondent"]).all()).fillna(False).astype(bool)
+    only_tests = tests.astype(bool).groupby(said["respondent"]).all()
+    return respondents.isin(only_tests.index[only_tests])
 
 
 def _near_duplicates(texts: pd.Series, similarity: int) -> pd.Index:
@@ -115,30 +126,38 @@ def respondent_flow(received: int, why: pd.Series) -> pd.DataFrame:
     kept = int(why.isna().sum())
     if received != kept + sum(count for _, count in removed):
         raise AssertionError("respondents received are not those kept and those removed")
-    rows = [("received", received), *removed, ("kept", kept)]
+    # nobody is too fast where no limit is set
+    told = [(reason, count) for reason, count in removed if count or reason != "speeder"]
+    rows = [("received", received), *told, ("kept", kept)]
     return pd.DataFrame(rows, columns=["step", "respondents"])
 
 
-def cleaning_log(respondents: pd.DataFrame, why: pd.Series) -> pd.DataFrame:
-    """Return one row a removed respondent: respondent and rule."""
+def cleaning_log(
+    respondents: pd.DataFrame, why: pd.Series, changes: Iterable[pd.DataFrame]
+) -> pd.DataFrame:
+    """Return the log: respondent, column, rule, change; a row for each thing that was done.
+
+    A removed respondent has no column. `changes` are what earlier rules noted.
+    """
     removed = why.notna()
-    return pd.DataFrame({"respondent": respondents["respondent"], "rule": why})[removed]
+    gone = pd.DataFrame({"respondent": respondents["respondent"], "rule": why})[removed]
+    gone = gone.assign(column="", change="removed")
+    together = pd.concat([*changes, gone], ignore_index=True)[LOG].astype("str")
+    return together.drop_duplicates(ignore_index=True)
 
 
 def find_places(
     free_texts: pd.DataFrame, questionnaire: Questionnaire, corrections: dict[str, list[str]]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Resolve the country questions' answers.
 
-    Returns the places (respondent, question, place) and what was not understood (question, text,
-    respondents): a list for the researcher, never a guess.
+    Returns the places (respondent, question, place); what was not understood (question, piece,
+    respondents), a list for the researcher, never a guess; and the log's rows.
     """
     questions = [question.name for question in questionnaire.with_role("country")]
     said = free_texts[free_texts["question"].isin(questions)]
-    found = {
-        text: resolve(text, tuple(questionnaire.languages), corrections)
-        for text in said["text"].unique()
-    }
+    languages = tuple(questionnaire.languages)
+    found = {text: resolve(text, languages, corrections) for text in said["text"].unique()}
     places = said.assign(place=said["text"].map(lambda text: list(found[text].places)))
     unknown = said.assign(piece=said["text"].map(lambda text: list(found[text].unknown)))
     places = places.explode("place").dropna(subset="place")[["respondent", "question", "place"]]
@@ -146,7 +165,9 @@ def find_places(
     listed = unknown.groupby(["question", "piece"], as_index=False).agg(
         respondents=("respondent", "nunique")
     )
-    return places.reset_index(drop=True), listed
+    log = unknown[["respondent", "question"]].rename(columns={"question": "column"})
+    log = log.assign(rule="place not understood", change="listed")
+    return places.reset_index(drop=True), listed, log
 
 
 def _chosen(respondents: pd.DataFrame, questionnaire: Questionnaire, question: str) -> pd.DataFrame:
@@ -164,6 +185,11 @@ def _chosen(respondents: pd.DataFrame, questionnaire: Questionnaire, question: s
     return pd.concat(parts, ignore_index=True)
 
 
+def values_of(code: str, scheme: str) -> tuple[str, ...]:
+    """Return what a grouping of places groups a place by: groups of a scheme, or its own code."""
+    return (code,) if scheme == "place" else groups_of(code, scheme)
+
+
 def memberships(
     respondents: pd.DataFrame, places: pd.DataFrame, questionnaire: Questionnaire
 ) -> pd.DataFrame:
@@ -179,7 +205,7 @@ def memberships(
             values = _chosen(respondents, questionnaire, grouping.by)
         else:
             own = places[places["question"] == grouping.by]
-            schemes = {code: groups_of(code, grouping.scheme) for code in own["place"].unique()}
+            schemes = {code: values_of(code, grouping.scheme) for code in own["place"].unique()}
             values = own.assign(value=own["place"].map(schemes)).explode("value")
         values = values.assign(group=values["value"].map(group_of)).dropna(subset="group")
         parts.append(

@@ -372,6 +372,59 @@ def check(params: ParamsFile, assignments: Assignments = None) -> None:
 
 
 @app.command()
+def init(
+    export: Annotated[
+        Path, typer.Argument(metavar="EXPORT", help="The survey tool's file.", show_default=False)
+    ],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="As data/water-2026.", show_default=False)
+    ],
+    form: Annotated[
+        Path | None,
+        typer.Option(help="The XLSForm of a KoboToolbox or ODK survey.", show_default=False),
+    ] = None,
+    language: Annotated[
+        str, typer.Option(help="Language of the questions in the export, as fr.")
+    ] = "en",
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="Of a text file, as cp1252. [default: recognised]", show_default=False),
+    ] = None,
+) -> None:
+    """Draft a consultation from an export: questionnaire, codebook and parameters, for review.
+
+    csv of SurveyMonkey, LimeSurvey, Qualtrics, KoboToolbox, Google and Microsoft Forms and others,
+    xlsx, ods, SPSS, Stata and parquet are recognised. Nothing that stands is overwritten.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from upr_analysis.scaffold import SURE, found_consultation
+
+    done = found_consultation(export, folder, _here(), form, language, encoding)
+    table = Table("question", "columns", "kind", "sure", box=None, pad_edge=False)
+    table.add_column("why", no_wrap=True, overflow="ellipsis")
+    for one in done.questions:
+        places = [place + 1 for place in one.columns]
+        where = str(places[0]) if len(places) == 1 else f"{min(places)}-{max(places)}"
+        style = "bold" if one.guess.sure < SURE else None
+        cells = (one.name, where, one.guess.kind, f"{one.guess.sure:.0%}", escape(one.guess.why))
+        table.add_row(*cells, style=style)
+    Console(stderr=True).print(table)
+    doubtful = sum(one.guess.sure < SURE for one in done.questions)
+    for problem in done.problems:
+        typer.echo(problem, err=True)
+    shown = done.params.relative_to(_here())
+    typer.echo(
+        f"{done.columns} columns, {len(done.questions)} questions, {doubtful} marked REVIEW in "
+        f"{folder}/questionnaire.yml. Then: upr check {shown}, and upr run {shown}",
+        err=True,
+    )
+    typer.echo(done.folder.resolve())
+
+
+@app.command()
 def parameters() -> None:
     """List every parameter: its default and its meaning."""
     from rich.console import Console

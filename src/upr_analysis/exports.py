@@ -1,36 +1,24 @@
-"""Survey tools' files: from bytes to the text of each question's answers, nothing interpreted yet.
+"""Exports bound to their questionnaire: which column answers which question, nothing typed yet."""
 
-Two layouts are known: `csv` (one header row; a select-all question in one column, its options
-joined) and `surveymonkey` (two header rows; a select-all question spread over one column an
-option).
-"""
-
-import csv
-import hashlib
-import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pandas as pd
-from charset_normalizer import from_bytes
 
-from upr_analysis.documents import label
+from upr_analysis.grids import Grid, plain, read_grid
+from upr_analysis.layouts import Field, Layout, is_other, lay_out
+from upr_analysis.marks import TICKED, UNTICKED, fold_label, spellings
 from upr_analysis.problems import InputError, did_you_mean
-from upr_analysis.questionnaire import Question, Questionnaire
+from upr_analysis.questionnaire import Choice, Question, Questionnaire
 
-# The columns that SurveyMonkey puts before the questions: personal data is kept only as a list of
-# strings to be found in open answers, the rest is dropped.
-SURVEYMONKEY_PERSONAL: Final = ("IP Address", "Email Address", "First Name", "Last Name")
-SURVEYMONKEY_IGNORED: Final = ("Collector ID", "Start Date", "End Date", "Custom Data 1")
-SURVEYMONKEY_ANSWER: Final = ("Response", "Open-Ended Response", "")
-OTHER: Final = ("other", "autre", "otr", "please specify")  # heads of the words behind "other"
-BYTE_ORDER_MARKS: Final = {
-    b"\xef\xbb\xbf": "utf-8-sig",
-    b"\xff\xfe": "utf-16",
-    b"\xfe\xff": "utf-16",
-}
+NOBODY: Final = "anonymous"  # what Microsoft Forms has for the name of who was not asked for it
+MOST_NAMED: Final = 20  # columns of one kind named in a message; the rest is counted
+
+Unit = list[Field]  # the columns that answer one question
 
 
 @dataclass(frozen=True)
@@ -38,256 +26,304 @@ class Export:
     """An export bound to its questionnaire, every cell still text, blank where nothing stands.
 
     `answers` maps a question to its column (n,), `ticks` a select-all question spread over columns
-    to its option columns (n, options), `others` a question to the words behind "other".
-    `personal` are the tool's own columns that identify people. `digest` is the SHA-256 of the
-    files' bytes in order. `places` say where in the files each row stands, for messages.
+    to its option columns (n, options), `others` a question to the words behind "other". `absent`
+    holds, for a question that is not in every file, the rows (n,) whose file lacks it. `personal`
+    are the tool's own columns that identify people. `languages` (n,) is the questionnaire's
+    language of each row's file. `digest` is the SHA-256 of the files, of their digests if several.
     """
 
     rows: int
-    places: tuple[str, ...] = ()
     answers: dict[str, pd.Series] = field(default_factory=dict)
     ticks: dict[str, pd.DataFrame] = field(default_factory=dict)
     others: dict[str, pd.Series] = field(default_factory=dict)
+    absent: dict[str, np.ndarray] = field(default_factory=dict)
     personal: tuple[pd.Series, ...] = ()
+    languages: tuple[str, ...] = ()
+    separator: str = ", "  # what the tool puts between several options in one cell
     digest: str = ""
+    files: tuple[tuple[str, Sequence[int]], ...] = ()
+
+    def place(self, row: int) -> str:
+        """Say where a row stands in its file, for messages."""
+        for file, numbers in self.files:
+            if row < len(numbers):
+                return f"{numbers[row]} of {file}" if len(self.files) > 1 else str(numbers[row])
+            row -= len(numbers)
+        raise IndexError(row)
 
 
 def read_export(files: Sequence[Path], questionnaire: Questionnaire) -> Export:
     """Read the export's files, one after the other, and bind their columns to the questions.
 
+    Files may be in different languages: a file's is the one in which most of its headers are found.
     InputError names every file, column or row that does not fit.
     """
-    header_rows = 2 if questionnaire.format == "surveymonkey" else 1
-    digest, bodies = hashlib.sha256(), []
-    places: list[str] = []
-    headers: list[tuple[str, ...]] = []
+    exports, problems = [], list[str]()
     for path in files:
-        content = path.read_bytes()
-        digest.update(content)
-        table = _table(path, content, questionnaire)
-        if len(table) <= header_rows:
-            what = "is empty" if table.empty else "holds a header and no answers"
-            raise InputError(f"{path.name} {what}: export the responses again.")
-        top = table.iloc[:header_rows]
-        found = [tuple(_plain(cell) for cell in top[column]) for column in table.columns]
-        if headers and found != headers:
-            raise InputError(
-                f"{path.name} has other columns than {files[0].name}: one export, one header."
-            )
-        headers = found
-        bodies.append(table.iloc[header_rows:])
-        of = f" of {path.name}" if len(files) > 1 else ""
-        places += [f"{row}{of}" for row in table.index[header_rows:]]
-    body = pd.concat(bodies, ignore_index=True) if len(bodies) > 1 else bodies[0]
-    body = body.reset_index(drop=True)
-    bind = _bind_surveymonkey if questionnaire.format == "surveymonkey" else _bind_csv
-    export = bind(files[0].name, headers, body, questionnaire, digest.hexdigest())
-    return replace(export, places=tuple(places))
-
-
-def _table(path: Path, content: bytes, questionnaire: Questionnaire) -> pd.DataFrame:
-    """Read every cell as text, indexed by row; ragged rows and undecodable bytes are errors."""
-    if not content.strip():
-        return pd.DataFrame()
-    marked = [name for mark, name in BYTE_ORDER_MARKS.items() if content.startswith(mark)]
-    encoding = marked[0] if marked else questionnaire.encoding
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as error:
-        guess = from_bytes(content).best()
-        likely = f"; it looks like {guess.encoding}" if guess else ""
-        raise InputError(
-            f"{path.name} is not {encoding} (byte {error.start}){likely}: set 'encoding' in "
-            "questionnaire.yml."
-        ) from error
-    except LookupError as error:
-        raise InputError(f"questionnaire.yml: no encoding is called {encoding!r}.") from error
-    if "\0" in text:
-        raise InputError(f"{path.name} holds NUL bytes: is it a csv file?")
-    # Not pandas' reader, which fills a row that was cut off with blanks and says nothing.
-    try:
-        read = enumerate(
-            csv.reader(io.StringIO(text, newline=""), delimiter=questionnaire.delimiter), 1
+        grid, digest = read_grid(
+            path, questionnaire.encoding, questionnaire.delimiter, questionnaire.sheet
         )
-        numbered = {number: row for number, row in read if row}
-    except csv.Error as error:
-        raise InputError(f"{path.name} is not a csv table ({error}): export it again.") from error
-    if not numbered:
-        return pd.DataFrame()
-    width = len(next(iter(numbered.values())))
-    for number, row in numbered.items():
-        if len(row) != width:
-            raise InputError(
-                f"{path.name}: row {number} has {len(row)} cells, and the header {width}: is the "
-                "file cut off, or a comma not quoted?"
-            )
-    return pd.DataFrame(list(numbered.values()), index=list(numbered), dtype="str")
+        layout = lay_out(grid, questionnaire.format)
+        if len(grid) <= layout.header_rows:
+            raise InputError(f"{path.name} holds a header and no answers: export them again.")
+        try:
+            exports.append(replace(_bind(grid, layout, questionnaire), digest=digest))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return exports[0] if len(exports) == 1 else _joined(exports, questionnaire)
 
 
-def _plain(text: str) -> str:
-    """Return a header with its white space made single and no-break spaces plain."""
-    return " ".join(text.split())
+def _bind(grid: Grid, layout: Layout, questionnaire: Questionnaire) -> Export:
+    """Bind a file in the language in which it lacks the fewest questions."""
+    languages = dict.fromkeys((questionnaire.export_language, *questionnaire.languages))
+    tried = []
+    for language in languages:
+        binding = _Binding(grid, layout, questionnaire, language)
+        if not binding.missing:
+            return binding.export()
+        tried.append(binding)
+    return min(tried, key=lambda binding: len(binding.missing)).export()
 
 
-def _headers_of(question: Questionnaire, item: Question) -> list[str]:
-    language = question.export_language
-    return [_plain(item.column or item.label_as_asked or label(item.label, language))]
+class _Binding:
+    """One file's columns under one language's headers."""
 
+    def __init__(
+        self, grid: Grid, layout: Layout, questionnaire: Questionnaire, language: str
+    ) -> None:
+        self.grid, self.layout = grid, layout
+        self.questionnaire, self.language = questionnaire, language
+        self.units: dict[str, list[Unit]] = {}
+        self.words: dict[str, Field] = {}
+        self.missing: list[str] = []
+        self.problems: list[str] = []
+        groups = [
+            list(some) for _, some in groupby(layout.fields, key=lambda one: (one.group, one.block))
+        ]
+        for question in questionnaire.survey:
+            header = plain(questionnaire.header(question, language))
+            found = list(_units(header, layout.fields, groups))
+            if question.other_column:
+                self._find_words(question, plain(question.other_column))
+            if question.occurrence == "coalesce" and found:
+                self.units[question.name] = found
+            elif isinstance(question.occurrence, int) and len(found) >= question.occurrence:
+                self.units[question.name] = [found[question.occurrence - 1]]
+            elif not question.optional_column:
+                self.missing.append(self._missing(question, header))
 
-def _bind_csv(
-    file: str,
-    headers: list[tuple[str, ...]],
-    body: pd.DataFrame,
-    questionnaire: Questionnaire,
-    digest: str,
-) -> Export:
-    names = [header[0] for header in headers]
-    answers, bound, missing, problems = {}, set[int](), [], []
-    for question in questionnaire.survey:
-        header = _headers_of(questionnaire, question)[0]
-        places = [place for place, name in enumerate(names) if name == header]
-        if question.occurrence == "coalesce" and places:
-            columns = [body.iloc[:, place] for place in places]
-            answers[question.name] = _coalesce(columns)
-        elif isinstance(question.occurrence, int) and len(places) >= question.occurrence:
-            places = [places[question.occurrence - 1]]
-            answers[question.name] = body.iloc[:, places[0]]
-            if places[0] in bound:
-                problems.append(
-                    f"{file}: column {places[0] + 1} is bound twice, again by {question.name}: set "
-                    "'occurrence'."
-                )
-        elif not question.optional_column:
-            missing.append(_missing(file, question, header, names))
-        bound |= set(places)
-    problems += _unknown(
-        file, [(n, names[n]) for n in range(len(names)) if n not in bound], questionnaire
-    )
-    _raise(file, missing, problems, questionnaire)
-    return Export(len(body), answers=answers, digest=digest)
-
-
-def _coalesce(columns: list[pd.Series]) -> pd.Series:
-    """Return the first non-blank cell of each row."""
-    merged = columns[0]
-    for column in columns[1:]:
-        merged = merged.where(merged.str.strip() != "", column)
-    return merged
-
-
-def _bind_surveymonkey(
-    file: str,
-    headers: list[tuple[str, ...]],
-    body: pd.DataFrame,
-    questionnaire: Questionnaire,
-    digest: str,
-) -> Export:
-    """Bind blocks of columns: one begins at each header that is not blank."""
-    blocks: list[tuple[str, list[tuple[int, str]]]] = []
-    for place, (top, below) in enumerate(headers):
-        if top or not blocks:
-            blocks.append((top, []))
-        blocks[-1][1].append((place, below))
-    export = Export(len(body), digest=digest)
-    bound, missing, problems = set[int](), list[str](), list[str]()
-    for question in questionnaire.survey:
-        wanted, _, part = _headers_of(questionnaire, question)[0].partition(" > ")
-        found = [columns for top, columns in blocks if top == wanted]
-        if isinstance(question.occurrence, int) and len(found) >= question.occurrence:
-            block = found[question.occurrence - 1]
-            block = [(place, "") for place, below in block if below == part] if part else block
-            bound |= {place for place, _ in block}
-            problems += _bind_block(file, question, block, body, questionnaire, export)
-        elif not question.optional_column:
-            missing.append(_missing(file, question, wanted, [top for top, _ in blocks]))
-    tools = {*SURVEYMONKEY_IGNORED, *SURVEYMONKEY_PERSONAL}
-    left = [
-        (place, top)
-        for top, columns in blocks
-        for place, below in columns
-        if place not in bound and top not in tools and top not in questionnaire.ignored
-    ]
-    problems += _unknown(file, left, questionnaire)
-    _raise(file, missing, problems, questionnaire)
-    personal = [
-        body.iloc[:, columns[0][0]] for top, columns in blocks if top in (SURVEYMONKEY_PERSONAL)
-    ]
-    return replace(export, personal=tuple(personal))
-
-
-def _bind_block(
-    file: str,
-    question: Question,
-    block: list[tuple[int, str]],
-    body: pd.DataFrame,
-    questionnaire: Questionnaire,
-    export: Export,
-) -> list[str]:
-    """Bind the columns under one question's header into `export`; return what does not fit."""
-    choices = questionnaire.options(question)
-    options = {
-        _plain(text): choice
-        for choice in choices
-        for text in (*choice.label.values(), choice.label_as_asked or "", *choice.also)
-    }
-    has_other = any(choice.role == "other" for choice in choices)
-    several = question.kind == "select_multiple"
-    spread, problems = {}, []
-    for place, below in block:
-        column = body.iloc[:, place]
-        choice = options.get(below)
-        if several and choice is not None and choice.role != "other":
-            spread[choice.name] = column
-        elif below in SURVEYMONKEY_ANSWER and not several:
-            export.answers[question.name] = column
-        elif (
-            has_other
-            and question.name not in export.others
-            and (choice is not None or below.casefold().startswith(OTHER))
-        ):
-            export.others[question.name] = column
+    def _find_words(self, question: Question, header: str) -> None:
+        one = next((one for one in self.layout.fields if header in one.names), None)
+        if one is None:
+            self.missing.append(self._missing(question, header))
         else:
-            # the second header row of a file that has but one is somebody's answers: no word of it
-            problems.append(
-                f"{file}: column {place + 1} is no option of {question.name}: declare it in "
-                "questionnaire.yml, or is the second header row missing?"
-            )
-    if several:
-        export.ticks[question.name] = pd.DataFrame(spread, index=body.index)
-    elif question.name not in export.answers and not problems:
-        problems.append(f"{file} has no 'Response' column under the question {question.name}.")
-    return problems
+            self.words[question.name] = one
 
-
-def _raise(file: str, missing: list[str], others: list[str], questionnaire: Questionnaire) -> None:
-    """Raise what does not fit, if anything; in one line where the header is no header at all."""
-    if len(missing) > len(questionnaire.survey) / 2:
-        # the first row may then be somebody's answers: no word of it is shown
-        raise InputError(
-            f"{file}: {len(missing)} of {len(questionnaire.survey)} declared columns are missing. "
-            f"Is it the right file, with its header, separated by {questionnaire.delimiter!r} "
-            "('delimiter' in questionnaire.yml)?"
+    def _missing(self, question: Question, header: str) -> str:
+        names = [name for one in self.layout.fields for name in (*one.names[:1], *one.block[:1])]
+        return (
+            f"{self.grid.file} has no column {_short(header)!r} for {question.name}: correct "
+            f"'column' in questionnaire.yml{did_you_mean(header, filter(None, names))}"
         )
-    if missing or others:
-        raise InputError([*missing, *others])
+
+    def export(self) -> Export:
+        """Return the bound columns; InputError with everything that does not fit."""
+        found = Export(
+            len(self.grid) - self.layout.header_rows,
+            languages=(self.language,) * (len(self.grid) - self.layout.header_rows),
+            separator=self.layout.separator,
+            files=((self.grid.file, self.grid.numbers[self.layout.header_rows :]),),
+        )
+        bound: dict[int, str] = {}
+        for question in self.questionnaire.survey:
+            for unit in self.units.get(question.name, ()):
+                for one in unit:
+                    if one.place in bound:
+                        self.problems.append(
+                            f"{self.grid.file}: column {one.place + 1} is bound twice, to "
+                            f"{bound[one.place]} and {question.name}: set 'occurrence'."
+                        )
+                    bound[one.place] = question.name
+                self._bind(question, unit, found)
+            if question.name in self.words:
+                bound[self.words[question.name].place] = question.name
+                found.others[question.name] = self._cells(self.words[question.name])
+        self.problems += self._unknown(bound)
+        self._raise()
+        personal = [one for one in self.layout.fields if one.own == "personal"]
+        return replace(
+            found,
+            personal=tuple(
+                self._cells(one).replace(NOBODY, "") for one in personal if one.place not in bound
+            ),
+        )
+
+    def _cells(self, one: Field) -> pd.Series:
+        return self.grid.column(one.place, self.layout.header_rows)
+
+    def _bind(self, question: Question, unit: Unit, found: Export) -> None:
+        """Bind the columns of one question into `found`; note what does not fit."""
+        choices = self.questionnaire.options(question)
+        options = {
+            plain(text): choice
+            for choice in choices
+            for text in (choice.name, *choice.label.values(), choice.label_as_asked, *choice.also)
+            if text
+        }
+        several = question.kind == "select_multiple"
+        spread: dict[str, pd.Series] = {}
+        for one in unit:
+            if one.joined and len(unit) > 1:
+                continue
+            parts = one.parts if len(unit) > 1 or several else ()
+            choice = next((options[part] for part in parts if part in options), None)
+            for_words = any(map(is_other, parts)) or (choice and choice.role == "other")
+            if for_words and choice is None:
+                choice = next((choice for choice in choices if choice.role == "other"), None)
+            if several and choice and (not for_words or self._holds_marks(one, choice)):
+                spread[choice.name] = self._cells(one)
+            elif not parts:
+                cells = self._cells(one)
+                known = found.answers.get(question.name)
+                found.answers[question.name] = cells if known is None else _coalesced(known, cells)
+            elif for_words and choice and question.name not in found.others:
+                found.others[question.name] = self._cells(one)
+            else:
+                # the second header row of a file that has but one is somebody's answers: no word
+                self.problems.append(
+                    f"{self.grid.file}: column {one.place + 1} is no option of {question.name}: "
+                    "declare it in questionnaire.yml, or is the second header row missing?"
+                )
+        if spread:
+            found.ticks[question.name] = pd.DataFrame(spread)
+        elif question.name not in found.answers and not self.problems:
+            self.problems.append(
+                f"{self.grid.file} has no column with the answers to {question.name}, only one "
+                "beside it."
+            )
+
+    def _holds_marks(self, one: Field, choice: Choice) -> bool:
+        """Whether the column of "other" tells that it was ticked, and not what was written."""
+        said = {fold_label(cell) for cell in self._cells(one).unique()} - {""}
+        asked = self.questionnaire
+        known = {*spellings([choice]), *map(fold_label, (*asked.not_asked, *asked.no_answer))}
+        said -= known | TICKED | UNTICKED
+        return bool((self._cells(one) != "").any()) and all(map(is_other, said))
+
+    def _unknown(self, bound: dict[int, str]) -> list[str]:
+        """Return the columns that are no question, no tool's and not declared as ignored."""
+        asked = self.questionnaire
+        known = [asked.header(question, self.language) for question in asked.survey]
+        ignored = {plain(header) for header in self.questionnaire.ignored}
+        left = [
+            one
+            for one in self.layout.fields
+            if one.place not in bound
+            and one.own is None
+            and not one.joined
+            and not ignored.intersection(one.names + one.block)
+            and not (one.names[0] == "" and self._says_nothing(one))
+        ]
+        named = [
+            f"{self.grid.file}: column {one.place + 1} ({_short(one.names[0])!r}) is no question "
+            "of questionnaire.yml: declare it, or list it under 'ignored'"
+            f"{did_you_mean(one.names[0], known)}"
+            for one in left[:MOST_NAMED]
+        ]
+        if len(left) > MOST_NAMED:
+            named.append(
+                f"{self.grid.file}: {len(left) - MOST_NAMED} more columns are no question."
+            )
+        return named
+
+    def _says_nothing(self, one: Field) -> bool:
+        """Whether a column without a header holds nothing, or the rows' numbers."""
+        cells = self._cells(one).str.strip()
+        numbers = [str(number) for number in range(len(cells) + 1)]
+        return bool((cells == "").all()) or list(cells) in (numbers[:-1], numbers[1:])
+
+    def _raise(self) -> None:
+        """Raise what does not fit, if anything; in one line where the header is no header."""
+        asked = len(self.questionnaire.survey)
+        if len(self.missing) > asked / 2:
+            # the first row may then be somebody's answers: no word of it is shown
+            raise InputError(
+                f"{self.grid.file}: {len(self.missing)} of {asked} declared columns are missing. "
+                "Is it the right file, with its header? It was read as "
+                f"{self.layout.tool}, {self.grid.encoding}, separated by {self.grid.delimiter!r}: "
+                "'format', 'encoding' and 'delimiter' in questionnaire.yml say otherwise."
+            )
+        if self.missing or self.problems:
+            raise InputError([*self.missing, *self.problems])
 
 
-def _missing(file: str, question: Question, header: str, names: list[str]) -> str:
-    return (
-        f"{file} has no column {_short(header)!r} for {question.name}: correct 'column' in "
-        f"questionnaire.yml{did_you_mean(header, [name for name in names if name])}"
+def _units(header: str, fields: Sequence[Field], groups: Sequence[Unit]) -> Iterator[Unit]:
+    """Yield what may answer a question of that header, in the order of the file.
+
+    That is a column that is called so, with the columns beside it if it is no part itself, or all
+    columns under that heading; or, of "heading > part", that part of it.
+    """
+    heading, _, part = header.partition(" > ")
+    for group in groups:
+        named = [one for one in group if header in one.names]
+        if part and (under := [one for one in group if heading in one.block and part in one.parts]):
+            named = named or under
+        if named and named[0].parts:
+            yield [replace(one, parts=()) for one in named[:1]]
+        elif named or any(header in one.block for one in group):
+            yield from ([one] for one in named) if len(named) > 1 else [group]
+
+
+def _coalesced(first: pd.Series, second: pd.Series) -> pd.Series:
+    """Return the first non-blank cell of each row."""
+    return first.where(first.str.strip() != "", second)
+
+
+def _joined(exports: Sequence[Export], questionnaire: Questionnaire) -> Export:
+    """Put several files' answers one after the other; what a file does not ask is blank, absent."""
+    rows = sum(one.rows for one in exports)
+    joined = Export(
+        rows,
+        languages=tuple(language for one in exports for language in one.languages),
+        separator=exports[0].separator,
+        digest=digest_of(one.digest for one in exports),
+        files=tuple(file for one in exports for file in one.files),
     )
-
-
-def _unknown(file: str, columns: list[tuple[int, str]], questionnaire: Questionnaire) -> list[str]:
-    known = [_headers_of(questionnaire, question)[0] for question in questionnaire.survey]
-    ignored = {_plain(header) for header in questionnaire.ignored}
-    return [
-        f"{file}: column {place + 1} ({_short(header)!r}) is no question of questionnaire.yml: "
-        f"declare it, or list it under 'ignored'{did_you_mean(header, known)}"
-        for place, header in columns
-        if header not in ignored
+    for question in questionnaire.survey:
+        name = question.name
+        has = [name in one.answers or name in one.ticks for one in exports]
+        if any(name in one.answers for one in exports):
+            joined.answers[name] = _stacked([_blank(one.answers.get(name), one) for one in exports])
+        if any(name in one.ticks for one in exports):
+            parts = [one.ticks.get(name, pd.DataFrame(index=range(one.rows))) for one in exports]
+            joined.ticks[name] = pd.concat(parts, ignore_index=True).fillna("").astype("str")
+        if any(name in one.others for one in exports):
+            joined.others[name] = _stacked([_blank(one.others.get(name), one) for one in exports])
+        if any(has) and not all(has):
+            joined.absent[name] = np.repeat(np.logical_not(has), [one.rows for one in exports])
+    widest = max(len(one.personal) for one in exports)
+    personal = [
+        _stacked([_blank(dict(enumerate(one.personal)).get(place), one) for one in exports])
+        for place in range(widest)
     ]
+    return replace(joined, personal=tuple(personal))
+
+
+def _blank(cells: pd.Series | None, export: Export) -> pd.Series:
+    return pd.Series([""] * export.rows, dtype="str") if cells is None else cells
+
+
+def _stacked(parts: Sequence[pd.Series]) -> pd.Series:
+    return pd.concat(parts, ignore_index=True)
+
+
+def digest_of(digests: Iterable[str]) -> str:
+    """Return one SHA-256 for several files, by their own in order."""
+    import hashlib
+
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def _short(header: str) -> str:

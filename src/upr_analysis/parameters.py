@@ -53,6 +53,9 @@ class Parameters(Strict):
     minimum_answers: Annotated[int, Field(ge=0)] = Field(
         5, description="fewest questions answered for a response to be kept"
     )
+    minimum_seconds: Annotated[int, Field(ge=0)] = Field(
+        0, description="fewest seconds from begun to sent for a response to be kept; 0: any"
+    )
     deduplicate: bool = Field(
         True, description="whether exact and near duplicates are removed, the first kept"
     )

@@ -12,6 +12,7 @@ from typing import Any, Final
 import nbformat
 
 from upr_analysis.appendix import Link, Page, render_index, render_page
+from upr_analysis.back_coding import SHEET
 from upr_analysis.documents import label, notebook_cells
 from upr_analysis.exports import read_export
 from upr_analysis.gate import Secrets, inspect
@@ -70,6 +71,7 @@ class Publication:
         staged.mkdir(parents=True)
         private = _gather(folders, staged / "private", "private")
         write_csv(last.read("unknown_places"), private / "unknown_places.csv")
+        write_csv(last.read("back_coding"), private / SHEET)
         public = staged / "public"
         if not self._refused:
             _gather(folders, public, "public")
@@ -141,7 +143,8 @@ class Publication:
 def _notes(last: Step, folder: Path) -> list[str]:
     """Return what a researcher should look at: nothing of an answer, only how many and where."""
     unknown = last.read("unknown_places")
-    others = last.read("free_texts")["question"].str.endswith("_other").sum()
+    sheet = last.read("back_coding")
+    others = sheet.loc[sheet["option"] == "", "respondents"].sum()
     notes = []
     if len(unknown):
         notes.append(
@@ -150,8 +153,9 @@ def _notes(last: Step, folder: Path) -> list[str]:
         )
     if others:
         notes.append(
-            f"{int(others)} answers in own words are counted as 'other': see free_texts in "
-            f"{folder / 'private'}, and declare spellings under 'also' where they are options."
+            f"{int(others)} answers in own words are counted as 'other': see "
+            f"{folder / 'private' / SHEET}, write options beside them and put it into the "
+            "consultation's folder."
         )
     return notes
 

@@ -10,12 +10,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from upr_analysis.documents import Label, Strict, read_model
+from upr_analysis.documents import Label, Strict, label, read_model
 from upr_analysis.problems import InputError, did_you_mean
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Tool = Literal[
+    "csv",  # one header row; a select-all question in one column, or in `question [option]`
+    "surveymonkey",
+    "limesurvey",
+    "qualtrics",
+    "kobo",  # and ODK
+    "google_forms",
+    "microsoft_forms",
+    "surveygizmo",  # now Alchemer
+    "eusurvey",
+    "labelled",  # SPSS, Stata, parquet: names and labels
+]
 Role = Literal[
     "respondent",  # the survey tool's identifier of a row; must not repeat
+    "started",  # when the answer was begun
     "submitted",  # when the answer was sent
     "language",  # language tag of the answer
     "stakeholder_type",
@@ -24,8 +37,10 @@ Role = Literal[
     "consent",  # to be quoted; kept, and never shown
     "sensitive",  # shown overall only, never crossed, never quoted
     "codes",  # codings given by people, imported as codings of `codes_of`
+    "weight",  # how many people of the population a respondent stands for
 ]
-RESERVED = ("respondent", "language", "submitted", "themes", "codes", "recommendations")
+OWN_COLUMNS = ("started", "submitted", "weight")  # called after their role
+RESERVED = ("respondent", "language", *OWN_COLUMNS, "themes", "codes", "recommendations")
 MOST_OPTIONS = 63  # a select-all answer is one bit an option in a signed 64-bit integer
 
 
@@ -45,12 +60,15 @@ class Question(Strict):
     """One question (or one column of the export that is none, with a role)."""
 
     name: Name
-    type: str  # text, integer, datetime, select_one LIST, select_multiple LIST
+    type: str  # text, integer, decimal, datetime, select_one LIST, select_multiple LIST
     label: Label
     label_as_asked: str | None = None
-    column: str | None = None  # header in the export; default the label in its language
+    # Header in the export, or one a language; default the label in the file's language.
+    column: str | dict[str, str] | None = None
+    other_column: str | None = None  # header of the words behind "other", if of its own
     occurrence: int | Literal["coalesce"] = 1  # which of several columns with that header
-    separator: str = ", "  # between the options of a select_multiple held in one column
+    separator: str | None = None  # between options in one column; default the tool's, else ", "
+    all_blank: Literal["skipped", "none_chosen"] = "skipped"  # select-all without any mark
     relevant: str | None = None  # ${Q4} = 'yes'
     role: Role | None = None
     date_format: str | None = None  # of a datetime that is not ISO 8601: %m/%d/%Y %I:%M:%S %p
@@ -62,7 +80,7 @@ class Question(Strict):
 
     @property
     def kind(self) -> str:
-        """The type without its list: text, integer, datetime, select_one, select_multiple."""
+        """The type without its list: text, integer, decimal, datetime, select_one or _multiple."""
         return self.type.split()[0]
 
     @property
@@ -88,10 +106,11 @@ class Question(Strict):
 
     @model_validator(mode="after")
     def _type_is_known(self) -> "Question":
-        if not re.fullmatch(r"text|integer|datetime|select_(one|multiple) [A-Za-z]\w*", self.type):
+        known = r"text|integer|decimal|datetime|select_(one|multiple) [A-Za-z]\w*"
+        if not re.fullmatch(known, self.type):
             raise ValueError(
                 f"question {self.name} has the type {self.type!r}; known are text, integer, "
-                "datetime, 'select_one LIST' and 'select_multiple LIST'."
+                "decimal, datetime, 'select_one LIST' and 'select_multiple LIST'."
             )
         return self
 
@@ -110,7 +129,8 @@ class Grouping(Strict):
     name: Name
     label: Label
     by: Name  # the question that it groups
-    scheme: Literal["option", "un_group", "m49_region", "m49_subregion"] = "option"
+    # `place` groups places by their own codes, as [KEN, UGA, EASTERN_AFRICA]
+    scheme: Literal["option", "un_group", "m49_region", "m49_subregion", "place"] = "option"
     groups: tuple[Group, ...]
 
 
@@ -131,9 +151,14 @@ class Questionnaire(Strict):
     about: Label
     source: Literal["survey", "public_record"] = "survey"
     unit: Label = {"en": "respondents", "fr": "répondants", "es": "encuestados"}
-    format: Literal["csv", "surveymonkey"] = "csv"
-    encoding: str = "utf-8"
-    delimiter: Literal[",", ";", "\t"] = ","
+    # How the export is read; what is not said is recognised from the file.
+    format: Tool | None = None
+    encoding: str | None = None  # UTF-8, or what a byte order mark says
+    delimiter: Literal[",", ";", "\t", "|"] | None = None
+    sheet: str | None = None  # of a workbook; default the first that holds anything
+    decimal_comma: bool = False
+    no_answer: tuple[str, ...] = ()  # cells that say that nothing was answered: "-99"
+    not_asked: tuple[str, ...] = ()  # cells that say that it was not asked: "N/A"
     export_language: str = "en"  # language of headers and options in the export
     languages: tuple[str, ...] = ("en",)
     ignored: tuple[str, ...] = ()  # headers of the export that are dropped unread
@@ -166,6 +191,13 @@ class Questionnaire(Strict):
             f"No grouping is called {name!r}; declared are {', '.join(names) or 'none'}"
             f"{did_you_mean(name, names)}"
         )
+
+    def header(self, question: Question, language: str) -> str:
+        """Return the header under which a question stands in an export of a language."""
+        column = question.column
+        if isinstance(column, dict):
+            column = column.get(language) or column.get(self.export_language)
+        return column or question.label_as_asked or label(question.label, language)
 
     def with_role(self, role: Role) -> tuple[Question, ...]:
         """Return the questions that have a role, in order."""
@@ -241,7 +273,8 @@ def _reserved(questionnaire: Questionnaire) -> list[str]:
     return [
         f"No question may be called {question.name!r}: the name is the project's, rename it."
         for question in questionnaire.survey
-        if question.name in RESERVED or question.name.endswith(("_state", "_other"))
+        if (question.name in RESERVED and not question.name == question.role in OWN_COLUMNS)
+        or question.name.endswith(("_state", "_other"))
     ]
 
 

@@ -5,21 +5,31 @@ beside it stands its state, which is never folded into a missing value.
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
+from babel import Locale
 
 from upr_analysis.exports import Export
-from upr_analysis.privacy import Redactor, plain_copy, strings_to_find
+from upr_analysis.layouts import is_other, words_behind_other
+from upr_analysis.marks import TICKED, UNTICKED, fold_label, spellings
+from upr_analysis.privacy import PLACEHOLDERS, Redactor, plain_copy, strings_to_find
 from upr_analysis.problems import InputError
-from upr_analysis.questionnaire import Choice, Question, Questionnaire, relevance
+from upr_analysis.questionnaire import (
+    OWN_COLUMNS,
+    Question,
+    Questionnaire,
+    relevance,
+)
 
 STATES: Final = ("answered", "skipped", "not_asked")
 STATE_DTYPE: Final = pd.CategoricalDtype(list(STATES))
 MOST_PROBLEMS: Final = 20  # rows named for one question; the rest is counted
+LOG: Final = ["respondent", "column", "rule", "change"]
+WHOLE: Final = r"[+-]?\d{1,15}(?:\.0+)?"
+FRACTION: Final = r"[+-]?\d{1,15}(?:\.\d+)?(?:[eE][+-]?\d{1,3})?"
 # What a label says that asks for people's names, and for an organisation's; without accents.
 NAME: Final = re.compile(
     r"(?<!tion )\b(?:sur|fore)?names?\b(?! of)|\bprenom|\b(?:noms?|nombres?)\b(?! d)|\bapellido",
@@ -39,35 +49,25 @@ class Responses:
     `open_responses`: respondent, question, text (redacted), language, state.
     `free_texts`: respondent, question, text (redacted): countries and words behind "other".
     `imported`: respondent, question, code: codings that people gave, as the export holds them.
-    `redactions`: kind -> how many were replaced. `unasked`: answers to questions that, by the
-    routing, were not asked; they are kept.
+    `changes`: respondent, column, rule, change: a row for whatever was changed or is odd, and never
+    what it was. `redactions`: kind -> how many were replaced. `unasked`: answers to questions that,
+    by the routing, were not asked; they are kept.
     """
 
     respondents: pd.DataFrame
     open_responses: pd.DataFrame
     free_texts: pd.DataFrame
     imported: pd.DataFrame
+    changes: pd.DataFrame
     redactions: dict[str, int]
     unasked: int = 0
 
 
-def fold_label(text: str) -> str:
-    """Return a label for comparison: case, white space and curly quotes made equal."""
-    text = text.replace("’", "'").replace("‘", "'").replace("“", '"').replace("”", '"')
-    return " ".join(text.casefold().split())
-
-
-def spellings(choices: Iterable[Choice]) -> dict[str, str]:
-    """Return every folded spelling of the options -> option name."""
-    choices = list(choices)
-    written = {
-        fold_label(text): choice.name
-        for choice in choices
-        for text in (*choice.label.values(), choice.label_as_asked or "", *choice.also)
-        if text
-    }
-    # a name is a spelling too, unless another option is written so
-    return {fold_label(choice.name): choice.name for choice in choices} | written
+def names_of_language(tag: str) -> set[str]:
+    """Return what a language is called, in English and in itself, in small letters."""
+    locale = Locale.parse(tag, sep="-")
+    names = (locale.get_language_name("en"), locale.get_language_name(tag.partition("-")[0]))
+    return {name.lower() for name in names if name} | {tag}
 
 
 class OptionSplitter:
@@ -122,9 +122,8 @@ def type_responses(export: Export, questionnaire: Questionnaire, seed: int) -> R
 
 
 def _pseudonyms(rows: int, seed: int) -> pd.Series:
-    width = max(3, len(str(rows)))
     order = np.random.default_rng(seed).permutation(rows) + 1
-    return pd.Series([f"r{number:0{width}d}" for number in order], dtype="string")
+    return "r" + pd.Series(order.astype(str), dtype="string").str.zfill(max(3, len(str(rows))))
 
 
 class _Typing:
@@ -136,8 +135,11 @@ class _Typing:
         self.texts: dict[str, pd.Series] = {}
         self.free: dict[str, pd.Series] = {}
         self.imported: list[pd.DataFrame] = []
+        self.changes: list[pd.DataFrame] = []
         self.problems: list[str] = []
         self.unasked = 0  # answers to questions that were not asked
+        self.no_answer = {fold_label(cell) for cell in questionnaire.no_answer}
+        self.not_asked = {fold_label(cell) for cell in questionnaire.not_asked}
 
     def add(self, question: Question) -> None:
         """Type one question's answers."""
@@ -153,7 +155,7 @@ class _Typing:
             self._add_several(question)
         elif question.kind == "select_one":
             self._add_one(question)
-        elif question.kind == "integer":
+        elif question.kind in ("integer", "decimal"):
             self._add_number(question)
         else:
             self._add_time(question)
@@ -170,98 +172,168 @@ class _Typing:
             states = pd.Series(["not_asked"] * self.export.rows)
             self.columns[f"{question.name}_state"] = states.astype(STATE_DTYPE)
 
-    def _add_text(self, question: Question) -> None:
+    def _read(self, question: Question) -> tuple[pd.Series, np.ndarray]:
+        """Return a question's cells (n,), and whether each says that it was not asked (n,).
+
+        A cell that says so, or that nothing was answered, is blank.
+        """
         answers = self.export.answers[question.name]
+        unasked = np.zeros(self.export.rows, dtype=bool)
+        if not (self.not_asked or self.no_answer):
+            return answers, unasked
+        places, distinct = pd.factorize(answers)
+        folded = [fold_label(cell) for cell in distinct]
+        unasked = np.array([cell in self.not_asked for cell in folded], dtype=bool)[places]
+        silent = np.array([cell in self.no_answer for cell in folded], dtype=bool)[places]
+        self._note(silent, question, "no answer", "made blank")
+        return answers.where(~(unasked | silent), ""), unasked
+
+    def _add_text(self, question: Question) -> None:
         if question.role == "respondent":
             self._check_identifier(question)
         elif question.role == "language":
             self._add_language(question)
-        elif question.is_open:
-            self.texts[question.name] = answers
-            self._state(question, answers.str.strip() != "")
-        elif question.role == "country":
-            self.free[question.name] = answers
-            self._state(question, answers.str.strip() != "")
+        elif question.is_open or question.role == "country":
+            answers, unasked = self._read(question)
+            kept = self.texts if question.is_open else self.free
+            kept[question.name] = answers
+            self._state(question, answers.str.strip() != "", unasked)
 
     def _check_identifier(self, question: Question) -> None:
         answers = self.export.answers[question.name]
         repeated = answers[answers.duplicated(keep=False) & (answers.str.strip() != "")]
         for _, rows in repeated.groupby(repeated, sort=False):
-            first, second = (self.export.places[row] for row in rows.index[:2])
+            first, second = (self.export.place(row) for row in rows.index[:2])
             self.problems.append(
                 f"Rows {first} and {second} have the same respondent id (column "
                 f"{question.column or question.name}): remove one of them."
             )
 
     def _add_language(self, question: Question) -> None:
-        answers = self.export.answers[question.name].str.strip().str.lower()
         known = self.questionnaire.languages
+        tag_of = {name: tag for tag in known for name in names_of_language(tag)}
+        answers = self.export.answers[question.name].str.strip().str.lower()
+        # es-MX and Spanish (Mexico) are Spanish
+        heads = answers.str.split(r"[-_(]", regex=True, n=1).str[0].str.strip()
+        answers = answers.where(answers.isin(known), heads.map(lambda head: tag_of.get(head, head)))
         self._refuse(question, ~answers.isin([*known, ""]), f"is none of {', '.join(known)}")
         dtype = pd.CategoricalDtype(list(known))
         self.columns["language"] = answers.where(answers.isin(known)).astype(dtype)
 
     def _add_one(self, question: Question) -> None:
-        answers = self.export.answers[question.name]
+        answers, unasked = self._read(question)
         options = self.questionnaire.options(question)
-        folded = answers.map(fold_label)
-        codes = folded.map(spellings(options))
+        names = [choice.name for choice in options]
+        number = {name: place for place, name in enumerate(names)}
+        known = spellings(options)
+        places, distinct = pd.factorize(answers)
+        folded = [fold_label(cell) for cell in distinct]
+        codes = np.array([number.get(known.get(cell, ""), -1) for cell in folded], dtype=np.int64)
+        unknown = np.array([bool(cell) for cell in folded], dtype=bool) & (codes < 0)
+        codes, unknown = codes[places], unknown[places]
         words = self.export.others.get(question.name)
         other = next((choice.name for choice in options if choice.role == "other"), None)
-        unknown = codes.isna() & (folded != "")
         if other is not None:
-            spoken = answers.where(unknown, "")
+            said_of = pd.Series([self._own_words(cell) for cell in distinct], dtype="str")
+            spoken = said_of.iloc[places].reset_index(drop=True).where(unknown, "")
             if words is not None:
                 spoken = spoken.where(spoken != "", words)
-            codes = codes.where(~(codes.isna() & (spoken.str.strip() != "")), other)
+            said = np.asarray(spoken.str.strip() != "")
+            self._note(unknown & said, question, "no declared option", "counted as other")
+            codes = np.where((codes < 0) & (said | unknown), number[other], codes)
             self.free[f"{question.name}_other"] = spoken
         else:
             self._refuse(question, unknown, "is no declared option, and there is no 'other'")
-        names = [choice.name for choice in options]
-        self.columns[question.name] = codes.astype(pd.CategoricalDtype(names))
-        self._state(question, codes.notna())
+        typed = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names))
+        self.columns[question.name] = pd.Series(typed)
+        self._state(question, codes >= 0, unasked)
+
+    @staticmethod
+    def _own_words(cell: str) -> str:
+        """Return the words of a cell that is no option: of "Other: a map" those behind it."""
+        return words_behind_other(cell) if is_other(cell) else cell
 
     def _add_several(self, question: Question) -> None:
         options = self.questionnaire.options(question)
         bits = {choice.name: 1 << place for place, choice in enumerate(options)}
         other = next((choice.name for choice in options if choice.role == "other"), None)
         words = self.export.others.get(question.name)
-        spread = self.export.ticks.get(question.name)
         spoken = pd.Series("", index=range(self.export.rows), dtype="str")
-        if spread is not None:
-            mask = np.zeros(self.export.rows, dtype=np.int64)
-            for option in spread:
-                mask |= np.where(spread[option].str.strip() != "", bits[str(option)], 0)
+        seen = np.full(self.export.rows, question.all_blank == "none_chosen")
+        unasked = np.zeros(self.export.rows, dtype=bool)
+        if question.name in self.export.ticks:
+            mask, marked, unasked = self._read_ticks(question, bits)
+            seen |= marked
         else:
             mask, spoken = self._split(question, bits)
         if words is not None:
             spoken = spoken.where(spoken != "", words)
+        said = np.asarray(spoken.str.strip() != "")
         if other is not None:
-            mask |= np.where(spoken.str.strip() != "", bits[other], 0)
+            mask |= np.where(said, bits[other], 0)
             self.free[f"{question.name}_other"] = spoken
         else:
             self._refuse(
-                question, spoken != "", "holds what is no declared option, and there is no 'other'"
+                question, said, "holds what is no declared option, and there is no 'other'"
             )
-        answers = pd.Series(mask, dtype="int64")
         if question.role == "codes":
-            self._import_codes(question, answers)
+            self._import_codes(question, pd.Series(mask, dtype="int64"))
             return
-        self.columns[question.name] = answers
-        self._state(question, answers != 0)
+        alone = sum(bits[choice.name] for choice in options if choice.role == "none")
+        beside = ((mask & alone) != 0) & ((mask & ~alone) != 0)
+        self._note(beside, question, "none of these beside an option", "kept")
+        self.columns[question.name] = pd.Series(mask, dtype="int64")
+        self._state(question, mask != 0, unasked, seen)
+
+    def _read_ticks(
+        self, question: Question, bits: dict[str, int]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Read one column an option: bit masks (n,), whether anything was marked, not asked.
+
+        A mark is the option's own words or a word for yes; a word for no says that the question was
+        seen and the option not chosen. Anything else is an error.
+        """
+        choices = {choice.name: choice for choice in self.questionnaire.options(question)}
+        mask = np.zeros(self.export.rows, dtype=np.int64)
+        marked, unasked = np.zeros((2, self.export.rows), dtype=bool)
+        for option, cells in self.export.ticks[question.name].items():
+            own = spellings([choices[str(option)]])
+            places, distinct = pd.factorize(cells)
+            folded = [fold_label(cell) for cell in distinct]
+            named = is_other if choices[str(option)].role == "other" else own.__contains__
+            yes = np.array([c in own or c in TICKED or named(c) for c in folded], dtype=bool)
+            no = np.array([cell in UNTICKED for cell in folded], dtype=bool) & ~yes
+            never = np.array([cell in self.not_asked for cell in folded], dtype=bool)
+            blank = np.array([not cell or cell in self.no_answer for cell in folded], dtype=bool)
+            self._refuse(
+                question,
+                ~(yes | no | never | blank)[places],
+                f"has in the column of {option} no mark that is understood",
+            )
+            mask |= np.where(yes[places], bits[str(option)], 0)
+            marked |= (yes | no)[places]
+            unasked |= never[places]
+        return mask, marked, unasked & ~marked
 
     def _split(self, question: Question, bits: dict[str, int]) -> tuple[np.ndarray, pd.Series]:
         """Split joined answers, each distinct one once; returns masks (n,) and other words (n,)."""
-        splitter = OptionSplitter(
-            spellings(self.questionnaire.options(question)), question.separator
-        )
-        places, distinct = pd.factorize(self.export.answers[question.name])
+        separator = question.separator or self.export.separator
+        options = self.questionnaire.options(question)
+        splitter = OptionSplitter(spellings(options), separator)
+        answers, _ = self._read(question)
+        places, distinct = pd.factorize(answers)
+        other = next((one.name for one in options if one.role == "other"), None)
         masks, left = np.zeros(len(distinct), dtype=np.int64), []
         for place, cell in enumerate(distinct):
             names, words = splitter.split(cell)
+            if other is not None and any(map(is_other, words)):
+                names.append(other)
             for name in names:
                 masks[place] |= bits[name]
-            left.append(question.separator.join(words))
-        return masks[places], pd.Series(left, dtype="str").iloc[places].reset_index(drop=True)
+            left.append(separator.join(filter(None, map(self._own_words, words))))
+        spoken = pd.Series(left, dtype="str").iloc[places].reset_index(drop=True)
+        self._note(np.asarray(spoken != ""), question, "no declared option", "counted as other")
+        return masks[places], spoken
 
     def _import_codes(self, question: Question, answers: pd.Series) -> None:
         for place, choice in enumerate(self.questionnaire.options(question)):
@@ -273,33 +345,56 @@ class _Typing:
             )
 
     def _add_number(self, question: Question) -> None:
-        answers = self.export.answers[question.name].str.strip()
-        whole = answers.str.fullmatch(r"[+-]?\d{1,15}")
-        self._refuse(question, (answers != "") & ~whole, "is no whole number")
-        numbers = pd.to_numeric(answers.where(whole))
-        self.columns[question.name] = numbers.astype("Int64")
-        self._state(question, numbers.notna())
+        answers, unasked = self._read(question)
+        answers = answers.str.strip()
+        whole = question.kind == "integer"
+        mark = "," if self.questionnaire.decimal_comma else "."
+        pattern = WHOLE if whole else FRACTION
+        fits = answers.str.fullmatch(pattern.replace(r"\.", re.escape(mark)))
+        kind = "whole number" if whole else f"number written with a decimal {mark!r}"
+        self._refuse(question, (answers != "") & ~fits, f"is no {kind}")
+        numbers = pd.to_numeric(answers.where(fits).str.replace(mark, ".", regex=False))
+        column = question.role if question.role in OWN_COLUMNS else question.name
+        self.columns[column] = numbers.astype("Int64" if whole else "Float64")
+        self._state(question, numbers.notna(), unasked)
 
     def _add_time(self, question: Question) -> None:
-        answers = self.export.answers[question.name].str.strip()
+        answers, unasked = self._read(question)
+        answers = answers.str.strip()
         # never guessed: 12/06 is June or December
         form = question.date_format or "ISO8601"
         given = answers.where(answers != "")
         times = pd.to_datetime(given, errors="coerce", format=form, utc=True)
         wanted = question.date_format or "a date as 2021-06-14 or 2021-06-14 16:03"
         self._refuse(question, (answers != "") & times.isna(), f"is not {wanted}")
-        column = "submitted" if question.role == "submitted" else question.name
+        column = question.role if question.role in OWN_COLUMNS else question.name
         self.columns[column] = times
+        if question.role is None:
+            self._state(question, times.notna(), unasked)
 
-    def _state(self, question: Question, answered: pd.Series) -> None:
-        """Set the state: blank is skipped if asked; an answer to a question not asked is kept."""
-        state = np.where(answered, "answered", "skipped")
+    def _state(
+        self,
+        question: Question,
+        given: pd.Series | np.ndarray,
+        unasked: np.ndarray,
+        seen: np.ndarray | None = None,
+    ) -> None:
+        """Set the state: blank is skipped if asked; an answer to a question not asked is kept.
+
+        Who was asked and has `seen` a question without a choice has answered that it is none.
+        """
+        answered = np.asarray(given)
+        asked = ~(unasked | self.export.absent.get(question.name, False))
         needs = relevance(question)
         if needs is not None and needs[0] in self.columns:
-            asked = self._chose(*needs)
-            state = np.where(~asked & ~answered, "not_asked", state)
-            self.unasked += int((~asked & np.asarray(answered)).sum())
-        self.columns[f"{question.name}_state"] = pd.Series(state).astype(STATE_DTYPE)
+            asked &= self._chose(*needs)
+        if seen is not None:
+            answered = answered | (seen & asked)
+        state = np.where(answered, 0, np.where(asked, 1, 2))
+        self.unasked += int((~asked & answered).sum())
+        self._note(~asked & answered, question, "answered though not asked", "kept")
+        typed = pd.Categorical.from_codes(state, dtype=STATE_DTYPE)
+        self.columns[f"{question.name}_state"] = pd.Series(typed)
 
     def _chose(self, name: str, option: str) -> np.ndarray:
         question, answers = self.questionnaire.question(name), self.columns[name]
@@ -308,12 +403,22 @@ class _Typing:
         names = [choice.name for choice in self.questionnaire.options(question)]
         return np.asarray((answers.to_numpy() >> names.index(option)) & 1 == 1)
 
-    def _refuse(self, question: Question, wrong: pd.Series, why: str) -> None:
+    def _note(self, rows: np.ndarray, question: Question, rule: str, change: str) -> None:
+        """Enter into the log what was done to some rows' answers (n,) to a question."""
+        if rows.any():
+            who = self.columns["respondent"][rows]
+            self.changes.append(
+                pd.DataFrame(
+                    {"respondent": who, "column": question.name, "rule": rule, "change": change}
+                )
+            )
+
+    def _refuse(self, question: Question, wrong: pd.Series | np.ndarray, why: str) -> None:
         """Note the rows that do not fit: by number only, since a cell may identify someone."""
-        rows = [self.export.places[row] for row in np.flatnonzero(wrong)]
-        if not rows:
+        rows = np.flatnonzero(wrong)
+        if not len(rows):
             return
-        shown = ", ".join(rows[:MOST_PROBLEMS])
+        shown = ", ".join(self.export.place(row) for row in rows[:MOST_PROBLEMS])
         more = f" and {len(rows) - MOST_PROBLEMS} more" if len(rows) > MOST_PROBLEMS else ""
         self.problems.append(
             f"{question.name}: the answer in row{'s' * (len(rows) > 1)} {shown}{more} {why}: "
@@ -339,19 +444,43 @@ class _Typing:
         }
         respondents = pd.DataFrame(self.columns)
         if "language" not in respondents:
-            # in a consultation of several languages it is not known: all patterns are searched
-            known = list(self.questionnaire.languages)
-            only = known[0] if len(known) == 1 else None
-            dtype = pd.CategoricalDtype(known)
-            respondents["language"] = pd.Series([only] * len(respondents), dtype=dtype)
+            respondents["language"] = self._languages()
+        for name, column in words.items():
+            self.changes += _redactions(respondents["respondent"], name, column, clean[name])
         return Responses(
             respondents,
             _open_responses(respondents, {name: clean[name] for name in self.texts}),
             _free_texts(respondents, {name: clean[name] for name in self.free}),
             _together(self.imported, ["respondent", "question", "code"]),
+            _together(self.changes, LOG),
             dict(redactor.counts),
             self.unasked,
         )
+
+    def _languages(self) -> pd.Series:
+        """Return each respondent's language (n,) where no question or column says it.
+
+        It is that of the file; in one file of a consultation of several languages it is not known,
+        and all patterns are searched.
+        """
+        known = list(self.questionnaire.languages)
+        by_file = len(known) == 1 or len(set(self.export.languages)) > 1
+        languages = self.export.languages if by_file else [None] * self.export.rows
+        return pd.Series(languages, dtype=pd.CategoricalDtype(known))
+
+
+def _redactions(
+    respondents: pd.Series, name: str, before: pd.Series, after: pd.Series
+) -> list[pd.DataFrame]:
+    """Return the log's rows for one column: whose answer holds which placeholder now."""
+    changed = np.flatnonzero(before.to_numpy() != after.to_numpy())
+    rows = [
+        (respondents.iloc[row], name, kind, "replaced")
+        for row in changed
+        for kind, mark in PLACEHOLDERS.items()
+        if after.iloc[row].count(mark) > before.iloc[row].count(mark)
+    ]
+    return [pd.DataFrame(rows, columns=LOG)] if rows else []
 
 
 def _labels(questionnaire: Questionnaire) -> list[str]:

@@ -112,7 +112,7 @@ def export_columns(questionnaire: Questionnaire) -> dict[str, tuple[str, str]]:
     language = questionnaire.export_language
     columns = {name: (name, "") for name in TOOL_COLUMNS}
     for question in questionnaire.survey:
-        header = question.column or question.label_as_asked or label(question.label, language)
+        header = questionnaire.header(question, language)
         top, _, part = header.partition(" > ")
         choices = questionnaire.options(question)
         if question.kind == "select_multiple":

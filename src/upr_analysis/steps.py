@@ -23,7 +23,7 @@ STEPS: Final = ("01_ingest", "02_clean", "03_thematic_coding", "04_cross_tabs", 
 # The consultation's files that each step reads beside its tables.
 READS: Final = {
     "01_ingest": frozenset({"questionnaire.yml", "invented.sha256"}),
-    "02_clean": frozenset({"questionnaire.yml", "places.yml"}),
+    "02_clean": frozenset({"questionnaire.yml", "places.yml", "back_coding.csv"}),
     "03_thematic_coding": frozenset({"questionnaire.yml", "codebook.yml"}),
     "04_cross_tabs": frozenset({"questionnaire.yml", "codebook.yml", "report.yml"}),
     "05_figures": frozenset({"questionnaire.yml", "codebook.yml"}),
@@ -38,6 +38,7 @@ INPUTS: Final[dict[str, tuple[str, ...]]] = {
         "01_ingest/private/typed_respondents.parquet",
         "01_ingest/private/typed_open_responses.parquet",
         "01_ingest/private/free_texts.parquet",
+        "01_ingest/private/changes.parquet",
     ),
     "03_thematic_coding": (
         SOURCE,

@@ -1,5 +1,6 @@
 """What the steps did, as tables: states of answers, redactions, flow, places, groups, codebook."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -8,6 +9,7 @@ from upr_analysis.codebook import Codebook
 from upr_analysis.documents import label
 from upr_analysis.exhibits import Table
 from upr_analysis.labels import Labels
+from upr_analysis.places import name_of
 from upr_analysis.questionnaire import Questionnaire
 from upr_analysis.tables import captioned
 
@@ -47,6 +49,24 @@ def flow_table(flow: pd.DataFrame, labels: Labels) -> Table:
     return captioned(frame, labels.say("flow.caption"), labels, "flow")
 
 
+def changes_table(log: pd.DataFrame, labels: Labels) -> Table:
+    """Return how often each rule changed an answer, of all questions together; removals aside."""
+    done = log[log["change"] != "removed"]
+    counts = Counter(zip(done["rule"], done["change"], strict=True))
+    rows = [
+        (
+            labels.say(f"rule.{rule.replace(' ', '_')}"),
+            labels.say(f"change.{change.replace(' ', '_')}"),
+            count,
+        )
+        for (rule, change), count in sorted(counts.items())
+    ]
+    heads = [labels.say(f"changes.{head}") for head in ("rule", "change", "answers")]
+    return captioned(
+        pd.DataFrame(rows, columns=heads), labels.say("changes.caption"), labels, "changes"
+    )
+
+
 def places_table(places: pd.DataFrame, unknown: pd.DataFrame, kept: int, labels: Labels) -> Table:
     """Return how many respondents named a place, how many places, how many were not understood."""
     rows = [
@@ -82,6 +102,8 @@ def membership_table(questionnaire: Questionnaire, labels: Labels) -> Table:
 def _member(scheme: str, question: str, value: str, labels: Labels) -> str:
     if scheme == "option":
         return labels.item(question, value)
+    if scheme == "place":
+        return name_of(value, labels.language)
     if scheme == "m49_subregion":
         return value.replace("_", " ")
     return labels.say(f"place_group.{value}")

@@ -44,6 +44,11 @@ _WHO = {"respondent": "pseudonym, drawn at random"}
 _ANSWER = _WHO | {"question": "question of the questionnaire"}
 _TEXT = _ANSWER | {"text": "what was written, personal data replaced"}
 _RESPONDENTS = _WHO | {"language": "language of the answer"}
+_CHANGE = _WHO | {
+    "column": "question whose answer it was; none where the respondent was removed",
+    "rule": "the rule by which it was done",
+    "change": "what was done, never what had been written",
+}
 TABLES: Final = {
     "typed_respondents": Declared("01_ingest", ("respondent",), _RESPONDENTS, open_ended=True),
     "typed_open_responses": Declared(
@@ -55,6 +60,7 @@ TABLES: Final = {
     "imported_codes": Declared(
         "01_ingest", ("respondent", "question", "code"), _ANSWER | {"code": "code that people gave"}
     ),
+    "changes": Declared("01_ingest", (), _CHANGE),
     "respondents": Declared("02_clean", ("respondent",), _RESPONDENTS, open_ended=True),
     "open_responses": Declared(
         "02_clean",
@@ -69,8 +75,16 @@ TABLES: Final = {
     "flow": Declared(
         "02_clean", ("step",), {"step": "received, why removed, kept", "respondents": "how many"}
     ),
-    "cleaning_log": Declared(
-        "02_clean", ("respondent",), _WHO | {"rule": "the rule that removed the response"}
+    "cleaning_log": Declared("02_clean", ("respondent", "column", "rule", "change"), _CHANGE),
+    "back_coding": Declared(
+        "02_clean",
+        ("question", "text"),
+        {
+            "question": "closed question with an option for other answers",
+            "text": "what was written behind it, personal data replaced",
+            "respondents": "how many wrote it",
+            "option": "option decided for it; empty where nothing was",
+        },
     ),
     "unknown_places": Declared(
         "02_clean",

@@ -1,0 +1,333 @@
+"""A first questionnaire from an export: every guess with how sure it is, for a person to review."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Final
+
+import pandas as pd
+
+from upr_analysis.grids import Grid
+from upr_analysis.guessing import COUNTED, NOT_SHOWN, Guess, Kind, are_ticks, guess
+from upr_analysis.layouts import Field, Layout, is_other
+from upr_analysis.marks import TICKED, UNTICKED, fold_label
+from upr_analysis.responses import names_of_language
+
+NONE: Final = re.compile(
+    r"none of (?:these|the above)|^no others?$|ninguna? de|aucune? (?:de|des)", re.I
+)
+NO_OPINION: Final = re.compile(
+    r"do(?:n'|’)?t know|not sure|no opinion|prefer not|unsure|ne sais pas|sans opinion|no s[ée]\b|"
+    r"sin opini|prefiero no",
+    re.IGNORECASE,
+)
+STAKEHOLDER: Final = re.compile(
+    r"stakeholder|(?:type|kind) of (?:organi|actor|institution|user|respondent)|"
+    r"type d['’]organi|tipo de organi|which best describes you|who are you",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option as drafted."""
+
+    name: str
+    label: str
+    also: tuple[str, ...] = ()
+    role: str | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question as drafted; `columns` are the places that it takes, `kinds` theirs."""
+
+    name: str
+    header: str
+    label: str
+    guess: Guess
+    options: tuple[Option, ...] = ()
+    role: str | None = None
+    occurrence: int = 1
+    columns: dict[int, str] = field(default_factory=dict)
+    relevant: str | None = None
+    optional: bool = False  # asked, but without a column in this export
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The questions of an export, the columns that are none, and what every column holds."""
+
+    items: tuple[Item, ...]
+    ignored: tuple[str, ...]
+    kinds: dict[int, str]
+    not_asked: tuple[str, ...]
+    decimal_comma: bool
+    languages: tuple[str, ...] = ()
+
+
+def draft(grid: Grid, layout: Layout) -> Draft:
+    """Guess every column of an export."""
+    items: list[Item] = []
+    ignored: list[str] = []
+    kinds: dict[int, str] = {}
+    taken: set[str] = set()
+    separators = () if layout.tool in ("csv", "labelled") else (layout.separator,)
+    seen: dict[str, int] = {}
+    for _, some in groupby(layout.fields, key=lambda one: (one.group, one.block)):
+        for unit in _questions(list(some), grid, layout):
+            header = unit[0].names[0] if len(unit) == 1 or not unit[0].parts else unit[0].block[0]
+            item = _item(unit, header, grid, layout, separators, taken)
+            seen[item.header] = seen.get(item.header, 0) + 1
+            item = replace(item, occurrence=seen[item.header])
+            kinds |= item.columns
+            if item.guess.kind == "ignored" or not header:
+                if unit[0].own is None and header:
+                    ignored.append(header)
+                continue
+            taken.add(item.name)
+            items.append(item)
+    cells = [grid.column(one.place, layout.header_rows) for one in layout.fields]
+    comma = any(
+        column.str.fullmatch(r"\d+,\d+").any()
+        for item, column in ((i, cells[p]) for i in items for p in i.columns)
+        if item.guess.kind == "decimal"
+    )
+    counts = {
+        item.name: Counter(cell for place in item.columns for cell in cells[place])
+        for item in items
+        if item.options
+    }
+    never = {
+        name: {c for c in found if fold_label(c) in NOT_SHOWN} for name, found in counts.items()
+    }
+    marks = {
+        cell
+        for name, some in never.items()
+        for cell in some
+        if counts[name][cell] >= 0.05 * counts[name].total()
+    }
+    items = [_with_other(item) if never.get(item.name, set()) - marks else item for item in items]
+    tags = {
+        tag
+        for item in items
+        if item.role == "language"
+        for place in item.columns
+        for cell in cells[place].unique()
+        if (tag := _tag_of(cell))
+    }
+    return Draft(
+        tuple(items),
+        tuple(dict.fromkeys(ignored)),
+        kinds,
+        tuple(sorted(marks)),
+        comma,
+        tuple(sorted(tags)),
+    )
+
+
+def _tag_of(cell: str) -> str | None:
+    """Return the tag of a language that a tool gives as `es-MX`, `ES` or "Spanish (Mexico)"."""
+    head = re.split(r"[-_(]", cell, maxsplit=1)[0].strip().casefold()
+    if re.fullmatch(r"[a-z]{2,3}", head):
+        return head
+    return next((tag for tag in LANGUAGES if head in names_of_language(tag)), None)
+
+
+LANGUAGES: Final = ("en", "fr", "es", "pt", "ar", "ru", "zh", "de", "it", "nl", "sw", "id", "tr")
+
+
+def _questions(unit: list[Field], grid: Grid, layout: Layout) -> list[list[Field]]:
+    """Part the columns under one heading into questions: all of it, or a column each."""
+    if any(one.joined for one in unit) and len(unit) > 1:
+        return [unit]
+    parts = [one for one in unit if one.parts and not _is_other(one)]
+    answers = [one for one in unit if not one.parts]
+    if len(parts) > 1 and not answers:
+        cells = [(one.parts, grid.column(one.place, layout.header_rows)) for one in parts]
+        if are_ticks(cells):
+            return [unit]
+    if len(answers) == 1 and len(unit) == 2 and _is_other(unit[1]):
+        return [unit]
+    return [[one] for one in unit]
+
+
+def _is_other(one: Field) -> bool:
+    return any(map(is_other, one.parts))
+
+
+def _item(
+    unit: list[Field],
+    header: str,
+    grid: Grid,
+    layout: Layout,
+    separators: Sequence[str],
+    taken: set[str],
+) -> Item:
+    first = unit[0]
+    names = first.block or first.names
+    heading = max(names[:2] if layout.tool == "limesurvey" else names, key=len)
+    label = f"{heading}: {first.parts[-1]}" if len(unit) == 1 and first.parts else heading
+    name = _name_of(unit, taken)
+    cells = grid.column(first.place, layout.header_rows)
+    if len(unit) > 1 and first.parts:
+        found, options, kinds = _spread(unit, grid, layout)
+        return Item(name, header, label or header, found, options, columns=kinds)
+    if first.own == "ignored":
+        found = _kept(guess(header, cells, separators), header)
+        return Item(name, header, label, found, columns={first.place: found.kind})
+    if first.own is not None:
+        found = Guess(_OWN[first.own], 1, "the tool's own column")
+        if found.kind == "datetime":
+            found = replace(found, date_format=guess("", cells, ()).date_format)
+        role = (
+            first.own if first.own in ("respondent", "started", "submitted", "language") else None
+        )
+        if first.own == "personal":
+            found = replace(found, kind="contact")
+        kinds = {first.place: found.kind}
+        found = replace(found, kind="ignored") if first.own == "personal" else found
+        return Item(name, header, label, found, role=role, columns=kinds)
+    if first.joined:
+        return _from_split(unit, header, label, name, grid, layout)
+    found = guess(label, cells, separators)
+    if first.names[0] in grid.labels:
+        labels = dict.fromkeys((*grid.labels[first.names[0]], *cells.unique()))
+        found = Guess("select_one", 0.98, "its values have labels", tuple(filter(None, labels)))
+    kinds = {first.place: found.kind, **{one.place: "other" for one in unit[1:]}}
+    options = _options(found, has_other=len(unit) > 1)
+    return Item(name, header, label, found, options, _role(label, found), columns=kinds)
+
+
+_OWN: Final[dict[str, Kind]] = {
+    "respondent": "respondent", "started": "datetime", "submitted": "datetime",
+    "language": "language", "personal": "contact",
+}  # fmt: skip
+
+
+def _kept(found: Guess, header: str) -> Guess:
+    """Keep of the tool's own columns that nobody asked for the times and durations only."""
+    if found.kind == "datetime" or (found.kind == "integer" and COUNTED.search(header)):
+        return found
+    return Guess("ignored", 1, "the tool's own column")
+
+
+def _spread(
+    unit: list[Field], grid: Grid, layout: Layout
+) -> tuple[Guess, tuple[Option, ...], dict[int, str]]:
+    """Draft a select-all question of which each option has a column."""
+    options, kinds, names = [], {}, set[str]()
+    for one in unit:
+        cells = grid.column(one.place, layout.header_rows)
+        if _is_other(one) and not _holds_marks(one, cells):
+            kinds[one.place] = "other"
+            continue
+        kinds[one.place] = "tick"
+        words = sorted(
+            {
+                cell
+                for cell in cells.unique()
+                if fold_label(cell) not in TICKED | UNTICKED | NOT_SHOWN
+            }
+            - {""},
+            key=len,
+        )
+        label = words[-1] if words else one.parts[-1]
+        options.append(_option(label, names, [part for part in one.parts if part != label]))
+    if "other" in kinds.values() and not any(option.role == "other" for option in options):
+        options.append(_option("Other", names, [], "other"))
+    found = Guess("select_multiple", 0.95, f"{len(options)} columns with one mark each")
+    return found, tuple(options), kinds
+
+
+def _holds_marks(one: Field, cells: pd.Series) -> bool:
+    said = {fold_label(cell) for cell in cells.unique()} - {""} - NOT_SHOWN - TICKED - UNTICKED
+    return bool((cells != "").any()) and said <= set(map(fold_label, one.parts)) | set(
+        filter(is_other, said)
+    )
+
+
+def _from_split(
+    unit: list[Field], header: str, label: str, name: str, grid: Grid, layout: Layout
+) -> Item:
+    """Draft a select-all question that stands joined and an option a column as well."""
+    found, options, kinds = _spread(unit[1:], grid, layout)
+    return Item(
+        name, header, label, found, options, columns={unit[0].place: "select_multiple"} | kinds
+    )
+
+
+def _role(label: str, found: Guess) -> str | None:
+    if found.kind in ("country", "contact", "respondent"):
+        return found.kind
+    if found.kind == "select_one" and STAKEHOLDER.search(label):
+        return "stakeholder_type"
+    return "weight" if found.kind == "decimal" and re.search(r"\bweight\b", label, re.I) else None
+
+
+def _name_of(unit: list[Field], taken: set[str]) -> str:
+    """Return the code by which the export heads a question, else Q and the column's number."""
+    codes = (*unit[0].block, *unit[0].names) if len(unit) > 1 else unit[0].names
+    name = next((one for one in codes if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,29}", one)), None)
+    if name is None or name in taken or name.endswith(("_state", "_other")):
+        name = f"Q{unit[0].place + 1}"
+    return name if name not in RENAMED else f"{name}_given"
+
+
+RENAMED: Final = frozenset(
+    ("respondent", "language", "started", "submitted", "weight", "themes", "codes")
+)
+
+
+def _options(found: Guess, has_other: bool) -> tuple[Option, ...]:
+    if found.kind not in ("select_one", "select_multiple"):
+        return ()
+    names = set[str]()
+    distinct = {
+        fold_label(text): text for text in reversed(found.options)
+    }  # the commonest spelling
+    options = [_option(text, names) for text in reversed(distinct.values())]
+    others = [option for option in options if option.role == "other"]
+    if (found.write_ins or has_other) and not others:
+        options.append(_option("Other", names, (), "other"))
+    return tuple(options)
+
+
+def _with_other(item: Item) -> Item:
+    if any(option.role == "other" for option in item.options):
+        return item
+    return replace(item, options=(*item.options, Option("other", "Other", (), "other")))
+
+
+def _option(
+    text: str, names: set[str], also: Iterable[str] = (), role: str | None = None
+) -> Option:
+    if role is None and is_other(text):
+        role = "other"
+    elif role is None and NONE.search(text):
+        role = "none"
+    elif role is None and NO_OPINION.search(text):
+        role = "no_opinion"
+    role = None if role == "other" and "other" in names else role
+    name = role if role == "other" else _slug(text)
+    while name in names:
+        stem, _, number = name.rpartition("_")
+        name = f"{stem}_{int(number) + 1}" if stem and number.isdigit() else f"{name}_2"
+    names.add(name)
+    return Option(name, text, tuple(also), role)
+
+
+def _slug(text: str) -> str:
+    """Return a short name for an option: its first words, in plain letters."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().casefold()
+    words = re.findall(r"[a-z0-9]+", plain)
+    name = words[0] if words else "option"
+    for word in words[1:]:
+        if len(name) + len(word) > 30:
+            break
+        name += f"_{word}"
+    name = name[:40]
+    return name if name[0].isalpha() else f"n{name}"

@@ -1,0 +1,306 @@
+"""Files of answers: from bytes to a table of text, header rows and all, nothing interpreted yet.
+
+Text tables are read here, and quickly. Workbooks, SPSS, Stata and parquet files are unpacked in a
+process of their own with little memory (`unpacking`): a small file can be made to unpack to more
+than any machine holds, and then ends that process only.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+from charset_normalizer import from_bytes
+
+from upr_analysis.problems import InputError
+
+BYTE_ORDER_MARKS: Final = {
+    b"\xef\xbb\xbf": "utf-8-sig",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+DELIMITERS: Final = (",", ";", "\t", "|")
+LATIN: Final = ("cp1252", "mac_roman", "cp1250")  # told apart by what letters would come out
+ENCODINGS: Final = (*LATIN, "cp1251", "cp1253", "cp1256", "shift_jis", "gb18030")
+WORKBOOKS: Final = ("xlsx", "ods", "xls")
+SIGNATURES: Final = {
+    b"\xd0\xcf\x11\xe0": "xls",  # or an encrypted xlsx, in the same container
+    b"$FL2": "sav",
+    b"$FL3": "sav",
+    b"<stata_dta>": "dta",
+    b"PAR1": "parquet",
+}
+OLD_STATA: Final = re.compile(rb"[\x69-\x73][\x01\x02]\x01\x00")  # releases 105 to 115
+SAMPLE: Final = 2_000_000  # bytes by which an encoding is guessed
+BLOCK: Final = 4 * 2**20  # bytes read at once
+PATIENCE: Final = 300  # seconds for unpacking
+csv.field_size_limit(2**31 - 1)  # a cell may be as long as somebody's letter
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A file's cells as text, blank where nothing stands.
+
+    `table` (rows, columns) holds the header rows too. `numbers` say where each row stands in the
+    file, counted from 1 as a spreadsheet does; in a file whose header is no row (SPSS, Stata,
+    parquet) the first answer is row 1, the names are row -1 and the labels row 0. `sets` are an
+    SPSS file's multiple-response sets: name and columns.
+    """
+
+    file: str
+    kind: str
+    table: pa.Table
+    numbers: Sequence[int]
+    sets: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of a variable's values
+    others: Sequence[str] = ()  # sheets of the workbook that were not read
+    encoding: str = "utf-8"
+    delimiter: str = ","
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return int(self.table.num_columns)
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def row(self, place: int) -> list[str]:
+        """Return one row's cells."""
+        return [column[place].as_py() for column in self.table.columns]
+
+    def column(self, place: int, start: int = 0) -> pd.Series:
+        """Return a column's cells from row `start` on, indexed from 0."""
+        cells: pd.Series = self.table.column(place).slice(start).to_pandas()
+        return cells.astype("str").rename(None)
+
+
+def read_grid(
+    path: Path, encoding: str | None = None, delimiter: str | None = None, sheet: str | None = None
+) -> tuple[Grid, str]:
+    """Read a file; returns its cells and the SHA-256 of its bytes.
+
+    What is not given is taken from the file itself: its kind from its first bytes, UTF-8 or what a
+    byte order mark says, the delimiter that parts the header most, the first sheet that holds
+    anything. Any other encoding must be given, since bytes do not tell one from another for sure.
+    InputError says what is wrong with the file and where.
+    """
+    scanned = _scan(path)
+    kind = kind_of(scanned.start)
+    if kind == "csv":
+        return _read_text(path, scanned, encoding, delimiter), scanned.digest
+    return _unpacked(path, kind, sheet), scanned.digest
+
+
+@dataclass(frozen=True)
+class _Scanned:
+    """What one pass over a file's bytes tells, so that no copy of them need be held."""
+
+    digest: str
+    start: bytes
+    size: int
+    quotes: int
+    holds_nul: bool
+
+
+def _scan(path: Path) -> _Scanned:
+    digest, start, size, quotes, holds_nul = hashlib.sha256(), b"", 0, 0, False
+    with path.open("rb") as file:
+        while chunk := file.read(BLOCK):
+            digest.update(chunk)
+            start = start or chunk[:SAMPLE]
+            size += len(chunk)
+            quotes += chunk.count(b'"')
+            holds_nul = holds_nul or b"\0" in chunk
+    return _Scanned(digest.hexdigest(), start, size, quotes, holds_nul)
+
+
+def kind_of(start: bytes) -> str:
+    """Return what a file is by its first bytes: csv unless they say otherwise."""
+    if start.startswith(b"PK\x03\x04"):
+        return "ods" if b"opendocument.spreadsheet" in start[:200] else "xlsx"
+    for signature, kind in SIGNATURES.items():
+        if start.startswith(signature):
+            return kind
+    return "dta" if OLD_STATA.match(start) else "csv"
+
+
+def _read_text(path: Path, scanned: _Scanned, encoding: str | None, delimiter: str | None) -> Grid:
+    start = scanned.start
+    if scanned.size <= len(start) and not start.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0"):
+        raise InputError(f"{path.name} is empty: export the responses again.")
+    marked = [name for mark, name in BYTE_ORDER_MARKS.items() if start.startswith(mark)]
+    encoding = marked[0] if marked else encoding or "utf-8"
+    is_utf8 = encoding in ("utf-8", "utf-8-sig")
+    content = None if is_utf8 else _decoded(path, encoding).encode()
+    if scanned.holds_nul if content is None else b"\0" in content:
+        raise InputError(f"{path.name} holds NUL bytes: is it a csv file?")
+    start = start.removeprefix(b"\xef\xbb\xbf") if content is None else content[:SAMPLE]
+    delimiter = delimiter or delimiter_of(start)
+    width = _width(path if content is None else io.BytesIO(content), delimiter)
+    table = None
+    if scanned.quotes % 2 == 0:
+        table = _quickly(
+            str(path) if content is None else pa.BufferReader(content), delimiter, width
+        )
+    numbers: Sequence[int] = range(1, 1 + (0 if table is None else table.num_rows))
+    if table is None:
+        text = _decoded(path, "utf-8-sig") if content is None else content.decode()
+        table, numbers = _carefully(path, text, delimiter)
+    return Grid(path.name, "csv", table, numbers, encoding=encoding, delimiter=delimiter)
+
+
+def _decoded(path: Path, encoding: str) -> str:
+    content = path.read_bytes()
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        guess = guess_encoding(content)
+        likely = f"; it looks like {guess}" if guess else ""
+        raise InputError(
+            f"{path.name} is not {encoding.removesuffix('-sig')} (byte {error.start}){likely}: set "
+            "'encoding' in questionnaire.yml."
+        ) from error
+    except LookupError as error:
+        raise InputError(f"questionnaire.yml: no encoding is called {encoding!r}.") from error
+
+
+def guess_encoding(content: bytes) -> str | None:
+    """Return the likely encoding of bytes that are not UTF-8, or None: a guess, for a person."""
+    sample = content[:SAMPLE]
+    found = from_bytes(sample, cp_isolation=list(ENCODINGS), threshold=0.5).best()
+    if found is None:
+        return None
+    if found.encoding in LATIN:
+        return min(LATIN, key=lambda name: _oddity(sample, name))
+    return str(found.encoding)
+
+
+def _oddity(content: bytes, encoding: str) -> int:
+    """Count what prose seldom holds: a capital or a sign between small letters, and gaps."""
+    text = content.decode(encoding, errors="replace")
+    return len(re.findall(r"[a-zà-ÿ](?:[À-ÞŒŸ]|[^\w\s'’.,;:!?()/\"&@%+-])[a-zà-ÿ]|\ufffd", text))
+
+
+def delimiter_of(content: bytes) -> str:
+    """Return what parts the header into most columns; a comma where nothing does."""
+    head = content[:SAMPLE].decode(errors="replace")
+    widths = {}
+    for delimiter in DELIMITERS:
+        rows = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
+        widths[delimiter] = len(next((row for row in rows if row), []))
+    return max(DELIMITERS, key=widths.__getitem__)
+
+
+def _quickly(source: Any, delimiter: str, width: int) -> pa.Table | None:
+    """Read a whole text table by Arrow, or return None where a closer look is needed.
+
+    That is: rows of different lengths, bytes that are no UTF-8, a line with nothing on it, a row
+    longer than a block.
+    """
+    options = arrow_csv.ReadOptions(
+        use_threads=False, block_size=BLOCK, autogenerate_column_names=True
+    )
+    parsing = arrow_csv.ParseOptions(
+        delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=False
+    )
+    cells = arrow_csv.ConvertOptions(
+        column_types={f"f{place}": pa.large_string() for place in range(width)},
+        strings_can_be_null=False,
+    )
+    try:
+        table = arrow_csv.read_csv(source, options, parsing, cells)
+    except pa.ArrowInvalid:
+        return None
+    return None if _has_blank_row(table) else table
+
+
+def _width(source: Path | io.BytesIO, delimiter: str) -> int:
+    """Return how many columns the first row has."""
+    head = source.open("rb") if isinstance(source, Path) else source
+    with io.TextIOWrapper(head, encoding="utf-8-sig", errors="replace", newline="") as text:
+        return len(next((row for row in csv.reader(text, delimiter=delimiter) if row), []))
+
+
+def _has_blank_row(table: pa.Table) -> bool:
+    import pyarrow.compute as pc
+
+    blank = None
+    for column in table.columns:
+        empty = pc.equal(pc.binary_length(column), 0)
+        blank = empty if blank is None else pc.and_(blank, empty)
+        if not pc.any(blank).as_py():
+            return False
+    return True
+
+
+def _carefully(path: Path, text: str, delimiter: str) -> tuple[pa.Table, list[int]]:
+    """Read a text table row by row; InputError names the first row that is not like the header."""
+    rows: list[list[str]] = []
+    numbers: list[int] = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for number, row in enumerate(reader, 1):
+            if not row:
+                continue
+            if rows and len(row) != len(rows[0]):
+                raise InputError(
+                    f"{path.name}: row {number} has {len(row)} cells, and the header "
+                    f"{len(rows[0])}: is the file cut off, or a comma not quoted?"
+                )
+            rows.append(row)
+            numbers.append(number)
+    except csv.Error as error:
+        row_number = (numbers[-1] if numbers else 0) + 1
+        raise InputError(
+            f"{path.name} is not a csv table ({error}, row {row_number}): is the file cut off, or "
+            "a quote not doubled? Export it again."
+        ) from error
+    return _table(rows), numbers
+
+
+def _table(rows: list[list[str]]) -> pa.Table:
+    columns = [pa.array(column, type=pa.large_string()) for column in zip(*rows, strict=True)]
+    return pa.table(columns, names=[f"f{place}" for place in range(len(columns))])
+
+
+def _unpacked(path: Path, kind: str, sheet: str | None) -> Grid:
+    """Unpack a file in a process of its own."""
+    command = [sys.executable, "-m", "upr_analysis.unpacking", str(path.resolve()), kind]
+    try:
+        done = subprocess.run(
+            [*command, sheet or ""], capture_output=True, timeout=PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise InputError(
+            f"{path.name} was not unpacked within {PATIENCE} seconds: is it damaged? Save it as "
+            "csv."
+        ) from None
+    if done.returncode == 2:
+        raise InputError(f"{path.name} {done.stderr.decode(errors='replace').strip()}")
+    if done.returncode != 0:
+        raise InputError(
+            f"{path.name} cannot be unpacked in the memory that it may have: is it damaged, or "
+            "made to fill the memory? Save it as csv."
+        )
+    table = pa.ipc.open_stream(done.stdout).read_all()
+    said = json.loads(table.schema.metadata[b"said"])
+    first = said.pop("first")
+    return Grid(path.name, kind, table, range(first, first + table.num_rows), **said)
+
+
+@cache
+def plain(text: str) -> str:
+    """Return a header with its white space made single and no-break spaces plain."""
+    return " ".join(text.replace("\ufeff", "").split())

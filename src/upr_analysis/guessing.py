@@ -1,0 +1,288 @@
+"""What kind of answers a column holds, guessed from its header and its cells, with how sure.
+
+For drafting a questionnaire that a person reviews; a run never guesses.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final, Literal
+
+import pandas as pd
+
+from upr_analysis.marks import TICKED, UNTICKED, fold_label
+from upr_analysis.places import resolve
+from upr_analysis.privacy import EMAIL, is_phone, plain_copy
+from upr_analysis.responses import FRACTION, WHOLE
+
+Kind = Literal[
+    "respondent",
+    "datetime",
+    "language",
+    "country",
+    "contact",
+    "select_one",
+    "select_multiple",
+    "text",
+    "integer",
+    "decimal",
+    "ignored",
+]
+MOST_OPTIONS: Final = 40  # of a list that a person could choose from
+LONGEST_LIST: Final = 100  # options, where each was chosen by many: states, provinces
+SHORT_LIST: Final = 7  # options, of which one may well have been chosen by one respondent only
+FEWEST: Final = 3  # respondents who give the same answer, for it to be an option
+DATES: Final = (  # tried in this order; the first is what most tools write
+    "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M", "%m/%d/%y %H:%M",
+    "%m/%d/%y %H:%M:%S",
+    "%m/%d/%y %I:%M:%S %p", "%m/%d/%Y", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%y %H:%M",
+    "%d/%m/%Y", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d %I:%M:%S %p", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y",
+    "%H:%M:%S", "%b %d, %Y %I:%M:%S %p",
+)  # fmt: skip
+CONTACT: Final = re.compile(
+    r"e-?mail|courriel|correo electr|t[ée]l[ée]phone|tel[ée]fono|\bphone\b|ip address|"
+    r"(?:first|last|full|your|contact|votre|su) (?:name|nom|nombre)|^name$|^nom$|^nombre$|"
+    r"\bapellidos?\b|\bpr[ée]nom\b|to be contacted|contact (?:details|person|information)|"
+    r"contacted about|whatsapp|\blatitude\b|\blongitude\b",
+    re.IGNORECASE,
+)
+COUNTRY: Final = re.compile(
+    r"\bcountr(?:y|ies)\b|\bpays\b|\bpa[íi]s(?:es)?\b|\bstate under review\b|"
+    r"\bwhere (?:do|are|is) (?:you|your)\b.*\b(?:live|work|based|located|resid)|"
+    r"\brecommending state\b|\bnationalit|\bnacionalidad\b",
+    re.IGNORECASE,
+)
+IDENTIFIER: Final = re.compile(
+    r"^$|\b(?:id|uuid|token|key|identifier|identifiant|identificador|folio|record|row)\b|_id$",
+    re.IGNORECASE,
+)
+COUNTED: Final = re.compile(  # asks for a number, not for a point of a scale
+    r"\bhow (?:many|long|old)\b|\bnumber of\b|\byears?\b|\bage\b|\brank|\bpercent|"
+    r"\bcu[áa]nt[oa]s\b|\bcombien\b|\ba[ñn]os?\b|\bedad\b|\b[âa]ge\b|\bannée\b|\bduration\b",
+    re.IGNORECASE,
+)
+SCALE: Final = re.compile(
+    r"\bscale\b|\bescala\b|\béchelle\b|\brate\b|\blikely\b|\bprobable\b", re.IGNORECASE
+)
+WEIGHT: Final = re.compile(r"\bweights?\b|\bpoids\b|\bponderaci|\bpeso\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What a column holds; `sure` from 0 to 1, and why; options and how they are joined."""
+
+    kind: Kind
+    sure: float
+    why: str
+    options: tuple[str, ...] = ()
+    write_ins: bool = False  # some answers are no option
+    separator: str | None = None
+    date_format: str | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+def guess(header: str, cells: pd.Series, separators: Sequence[str]) -> Guess:
+    """Return what a column holds by its header and its cells (n,), text."""
+    counts = Counter(cell for cell in cells.str.strip() if cell)
+    shown = Counter({cell: n for cell, n in counts.items() if fold_label(cell) not in NOT_SHOWN})
+    if not counts:
+        if CONTACT.search(header):
+            return Guess("contact", 0.8, "asks for personal data; nobody gave any")
+        return Guess("ignored", 0.9, "holds nothing")
+    tests = (_contact, _identifier, _number, _moment, _country)
+    found = next((one for test in tests if (one := test(header, counts, len(cells)))), None)
+    return found or (_several(shown, separators) or _one(shown) if shown else None) or _text(counts)
+
+
+def _text(counts: Counter[str]) -> Guess:
+    answered, distinct = counts.total(), len(counts)
+    words = sum(len(text.split()) * times for text, times in counts.items()) / answered
+    sure = 0.95 if words > 5 and distinct > 0.7 * answered else 0.6
+    return Guess("text", sure, f"{distinct} different among {answered}, {words:.0f} words each")
+
+
+def _contact(header: str, counts: Counter[str], rows: int) -> Guess | None:
+    looks_so = sum(
+        times
+        for text, times in counts.items()
+        if EMAIL.search(text) or (len(text) < 30 and is_phone(plain_copy(text)) and "+" in text)
+    )
+    if looks_so > counts.total() / 2:
+        return Guess("contact", 0.98, "holds e-mail addresses or telephone numbers")
+    if CONTACT.search(header):
+        return Guess("contact", 0.8, "asks for personal data")
+    return None
+
+
+def _identifier(header: str, counts: Counter[str], rows: int) -> Guess | None:
+    if len(counts) < max(2, rows) or not IDENTIFIER.search(header):
+        return None
+    if any(len(text.split()) > 1 or len(text) > 80 for text in counts):
+        return None
+    return Guess("respondent", 0.95, "another in every row, without spaces")
+
+
+def _number(header: str, counts: Counter[str], rows: int) -> Guess | None:
+    """Numbers, or a scale of them; a few that are none are left for a person to look at."""
+    whole = [text for text in counts if re.fullmatch(WHOLE, text)]
+    fractions = [text for text in counts if re.fullmatch(FRACTION, text.replace(",", "."))]
+    fit = sum(counts[text] for text in {*whole, *fractions}) / counts.total()
+    if fit < 0.9:
+        return None
+    sure = 0.95 if fit == 1 else 0.6
+    odd = "" if fit == 1 else f"; {1 - fit:.0%} are none"
+    if len(whole) < len(fractions) and sum(counts[text] for text in whole) < 0.95 * counts.total():
+        return Guess("decimal", sure, "numbers with a fraction" + odd)
+    values = sorted({int(float(text)) for text in whole})
+    on_scale = values[0] in (0, 1) and values[-1] <= 10 and len(values) > 1
+    asks_for_number = COUNTED.search(header) and not SCALE.search(header)
+    if on_scale and not asks_for_number and counts.total() >= 2 * len(values):
+        options = tuple(sorted(whole, key=float))
+        return Guess("select_one", 0.8 * sure, "points of a scale" + odd, options, fit < 1)
+    return Guess("integer", sure, "whole numbers" + odd)
+
+
+def _moment(header: str, counts: Counter[str], rows: int) -> Guess | None:
+    sample = pd.Series(list(counts)[:500])
+    if not sample.str.contains(r"\d", regex=True).mean() > 0.95:
+        return None
+    if sample.str.match(r"\d{4}-\d\d-\d\d").all():
+        parsed = pd.to_datetime(sample, errors="coerce", format="ISO8601", utc=True)
+        return Guess("datetime", 0.98, "dates as 2021-06-14") if parsed.notna().all() else None
+    fitting = [
+        form for form in DATES if pd.to_datetime(sample, errors="coerce", format=form).notna().all()
+    ]
+    if not fitting:
+        return None
+    unsure = any(form.startswith("%d/%m") for form in fitting) and fitting[0].startswith("%m")
+    why = "day or month first cannot be told" if unsure else "dates of one form"
+    return Guess("datetime", 0.5 if unsure else 0.95, why, date_format=fitting[0])
+
+
+def _country(header: str, counts: Counter[str], rows: int) -> Guess | None:
+    asked = COUNTRY.search(header) is not None
+    common = counts.most_common(300)
+    if not asked and max(len(text) for text, _ in common) > 60:
+        return None
+    known = sum(
+        times for text, times in common if (read := resolve(text)).places and not read.unknown
+    ) / sum(times for _, times in common)
+    if asked and known >= 0.5:
+        return Guess("country", 0.6 + 0.4 * known, f"{known:.0%} are understood as places")
+    if known >= 0.9 and len(counts) > 2:
+        return Guess("country", 0.6, f"{known:.0%} are understood as places")
+    return None
+
+
+def _several(counts: Counter[str], separators: Sequence[str]) -> Guess | None:
+    """Options joined in one cell: the same pieces again and again, in more ways than pieces."""
+    for separator in dict.fromkeys((*separators, ", ", ";", "; ", " | ")):
+        options, covered, joined = pieces_of(counts, separator)
+        if 2 <= len(options) <= 2 * MOST_OPTIONS and joined >= 0.05 and covered >= 0.6:
+            combinations = {cell for cell in counts if separator.strip() in cell}
+            if len(combinations) > 1 and len(counts) > len(options):
+                sure = min(0.95, 0.4 + 0.6 * covered * min(1, 5 * joined))
+                why = f"{len(options)} options joined in {len(combinations)} ways"
+                return Guess("select_multiple", sure, why, options, covered < 1, separator)
+    return None
+
+
+def pieces_of(counts: Counter[str], separator: str) -> tuple[tuple[str, ...], float, float]:
+    """Split cells by a separator.
+
+    Returns the pieces that several respondents gave, most often given first, the share of all
+    pieces that these are, and the share of cells that hold more than one. Pieces that always stand
+    side by side are one option that holds the separator.
+    """
+    mark = separator.strip() or separator
+    rows = [
+        ([piece.strip() for piece in cell.split(mark) if piece.strip()], times)
+        for cell, times in counts.items()
+    ]
+    rows = _glued(rows, separator)
+    given = Counter[str]()
+    for pieces, times in rows:
+        given.update(dict.fromkeys(pieces, times))
+    answered = counts.total()
+    least = max(2, min(FEWEST, answered // 10), answered // 100)
+    options = tuple(piece for piece, times in given.most_common() if times >= least)
+    covered = sum(given[piece] for piece in options) / max(1, given.total())
+    joined = sum(times for pieces, times in rows if len(pieces) > 1) / answered
+    return options, covered, joined
+
+
+def _glued(rows: list[tuple[list[str], int]], separator: str) -> list[tuple[list[str], int]]:
+    """Join pieces that never stand without each other, as often as there are such."""
+    for _ in range(5):
+        alone, together = Counter[str](), Counter[tuple[str, str]]()
+        for pieces, times in rows:
+            alone.update(dict.fromkeys(pieces, times))
+            together.update(dict.fromkeys(pairwise(pieces), times))
+        pairs = {
+            (one, two)
+            for (one, two), times in together.items()
+            if times >= FEWEST
+            and times == alone[two]
+            and (times == alone[one] or (two[0].islower() and not one[0].islower()))
+        }
+        if not pairs:
+            break
+        rows = [(_glue(pieces, pairs, separator), times) for pieces, times in rows]
+    return rows
+
+
+def _glue(pieces: list[str], pairs: set[tuple[str, str]], separator: str) -> list[str]:
+    glued: list[str] = []
+    for piece in pieces:
+        last = glued[-1].rpartition(separator)[2] if glued else ""
+        if glued and (last, piece) in pairs:
+            glued[-1] += separator + piece
+        else:
+            glued.append(piece)
+    return glued
+
+
+def _one(counts: Counter[str]) -> Guess | None:
+    """One of a list: few answers that are given again and again, and perhaps some write-ins."""
+    answered = counts.total()
+    least = max(2, min(FEWEST, answered // 10), answered // 200)
+    common = [text for text, times in counts.most_common() if times >= least]
+    covered = sum(counts[text] for text in common) / answered
+    long = sum(len(text) for text in common) / max(1, len(common)) > 150
+    if not common or long:
+        return None
+    everything = len(counts) <= LONGEST_LIST and answered >= 3 * len(counts)
+    if len(common) > MOST_OPTIONS and not (everything and answered >= 10 * len(counts)):
+        return None
+    once = sum(times == 1 for times in counts.values())
+    if everything and (once <= 0.25 * len(counts) or len(counts) <= SHORT_LIST):
+        options = tuple(text for text, _ in counts.most_common())
+        sure = 0.95 - 0.5 * once / len(counts)
+        return Guess("select_one", sure, f"{len(options)} answers, given again and again", options)
+    if covered >= 0.6 and answered / len(counts) >= 1.5:
+        why = f"{len(common)} answers are {covered:.0%} of all, the others are write-ins"
+        return Guess("select_one", 0.4 + 0.5 * covered, why, tuple(common), write_ins=True)
+    return None
+
+
+def are_ticks(columns: Iterable[tuple[Sequence[str], pd.Series]]) -> bool:
+    """Whether columns (their names, cells) are the options of one select-all question.
+
+    Each then holds one mark only: the option's own words, or a word for yes, one for no aside.
+    """
+    marks = []
+    for names, cells in columns:
+        own = {fold_label(name) for name in names}
+        found = {fold_label(cell) for cell in cells.unique()} - {""} - NOT_SHOWN
+        marks.append((found - UNTICKED, found <= own | TICKED | UNTICKED))
+    if not any(found for found, _ in marks):
+        return False
+    return all(fits or len(found) <= 1 for found, fits in marks) and not all(
+        found <= {"1", "2", "3"} and len(found) > 1 for found, _ in marks
+    )
+
+
+NOT_SHOWN: Final = frozenset({"na", "n/a"})  # what tools write where a question was not shown

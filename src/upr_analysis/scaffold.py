@@ -1,0 +1,315 @@
+"""A new consultation's folder, drafted from an export: everything that a run needs, to be reviewed.
+
+Of what anybody answered nothing is written but the options of closed questions; the export itself
+is copied, for its owner only.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from upr_analysis.documents import as_model, parse_yaml
+from upr_analysis.drafting import Draft, Item, Option, draft
+from upr_analysis.exports import read_export
+from upr_analysis.grids import Grid, guess_encoding, read_grid
+from upr_analysis.layouts import Layout, lay_out
+from upr_analysis.problems import InputError
+from upr_analysis.questionnaire import Question, Questionnaire, relevance
+from upr_analysis.responses import type_responses
+from upr_analysis.xlsform import read_xlsform
+
+SURE: Final = 0.8  # below it an entry is marked for review
+WRITTEN: Final = ("respondent", "language", "country", "contact")  # of type text, with a role
+UN_GROUPS: Final = {
+    "african": {"en": "Africa", "fr": "Afrique", "es": "África"},
+    "asia_pacific": {
+        "en": "Asia and the Pacific", "fr": "Asie et Pacifique", "es": "Asia y el Pacífico",
+    },
+    "eastern_european": {
+        "en": "Eastern Europe", "fr": "Europe orientale", "es": "Europa Oriental",
+    },
+    "grulac": {
+        "en": "Latin America and the Caribbean", "fr": "Amérique latine et Caraïbes",
+        "es": "América Latina y el Caribe",
+    },
+    "weog": {
+        "en": "Western Europe and others", "fr": "Europe occidentale et autres",
+        "es": "Europa Occidental y otros",
+    },
+}  # fmt: skip
+
+
+def as_yaml(
+    drafted: Draft, layout: Layout, grid: Grid, encoding: str | None, title: str, language: str
+) -> str:
+    """Return a draft as a questionnaire.yml."""
+    lists: dict[tuple[Option, ...], str] = {}
+    lines = [
+        f"# Drafted from {_text(grid.file)}, read as {layout.tool}. Look first at what is marked",
+        "# REVIEW; each comment says why. Add options that nobody chose, and translate the labels.",
+        f"title: {{{language}: {_text(title)}}}",
+        f"about: {{{language}: {_text('Who was asked what, when and by whom: to be written.')}}}",
+        f"format: {layout.tool}",
+    ]
+    if encoding:
+        lines.append(f"encoding: {encoding}  # REVIEW: guessed; look at accents")
+    if drafted.decimal_comma:
+        lines.append("decimal_comma: true")
+    if drafted.not_asked:
+        lines.append(
+            f"not_asked: [{', '.join(map(_text, drafted.not_asked))}]  # REVIEW: or no_answer"
+        )
+    languages = ", ".join(dict.fromkeys((language, *drafted.languages)))
+    lines += [f"export_language: {language}", f"languages: [{languages}]"]
+    if drafted.ignored:
+        lines += ["ignored:", *(f"  - {_text(header)}" for header in drafted.ignored)]
+    lines.append("survey:")
+    for item in drafted.items:
+        lines += _entry(item, layout, language, lists)
+    if lists:
+        lines.append("choices:")
+        for options, name in lists.items():
+            lines.append(f"  {name}:")
+            lines += [f"    - {_choice(option, language)}" for option in options]
+    lines += _groupings(drafted.items, language)
+    closed = [item for item in drafted.items if item.options and item.role != "stakeholder_type"]
+    if closed:
+        lines += [
+            "key_questions:  # REVIEW: answered on the first page",
+            *(
+                f"  - {{question: {{{language}: {_text(item.label)}}}, tables: [{item.name}]}}"
+                for item in closed[:2]
+            ),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _entry(
+    item: Item, layout: Layout, language: str, lists: dict[tuple[Option, ...], str]
+) -> list[str]:
+    kind: str = "text" if item.guess.kind in WRITTEN else item.guess.kind
+    if item.options:
+        kind += f" {lists.setdefault(item.options, _list_name(item, lists))}"
+    review = "REVIEW: " if item.guess.sure < SURE else ""
+    lines = [
+        f"  # {review}{item.guess.kind}, {item.guess.sure:.0%} sure: {item.guess.why}",
+        f"  - name: {item.name}",
+        f"    type: {kind}",
+        f"    label: {{{language}: {_text(item.label or item.name)}}}",
+    ]
+    if item.header != (item.label or item.name):
+        lines.append(f"    column: {_text(item.header)}")
+    if item.occurrence > 1:
+        lines.append(f"    occurrence: {item.occurrence}")
+    if item.role:
+        lines.append(f"    role: {item.role}")
+    if item.guess.separator and item.guess.separator != layout.separator:
+        lines.append(f"    separator: {_text(item.guess.separator)}")
+    if item.guess.date_format:
+        lines.append(f"    date_format: {_text(item.guess.date_format)}")
+    if item.optional:
+        lines.append("    optional_column: true")
+    if item.relevant:
+        lines.append(_routing(item.relevant))
+    return lines
+
+
+def _routing(relevant: str) -> str:
+    """Return a form's routing, as a comment where a questionnaire cannot say it."""
+    try:
+        relevance(Question(name="x", type="text", label={"en": "x"}, relevant=relevant))
+    except InputError:
+        return f"    # REVIEW: asked where {' '.join(relevant.split())}, which is not understood"
+    return f"    relevant: {_text(relevant)}"
+
+
+def _list_name(item: Item, lists: dict[tuple[Option, ...], str]) -> str:
+    names = {option.name for option in item.options}
+    if names == {"yes", "no"} and "yes_no" not in lists.values():
+        return "yes_no"
+    return f"{item.name}_options"
+
+
+def _choice(option: Option, language: str) -> str:
+    parts = [f"name: {_text(option.name)}", f"label: {{{language}: {_text(option.label)}}}"]
+    if option.also:
+        parts.append(f"also: [{', '.join(map(_text, option.also))}]")
+    if option.role:
+        parts.append(f"role: {option.role}")
+    return f"{{{', '.join(parts)}}}"
+
+
+def _groupings(items: Sequence[Item], language: str) -> list[str]:
+    lines = []
+    for item in items:
+        if item.role == "stakeholder_type":
+            lines += [
+                "  - name: stakeholder",
+                f"    label: {{{language}: {_text(item.label)}}}",
+                f"    by: {item.name}",
+                "    groups:",
+                *(
+                    f"      - {{name: {_text(one.name)}, label: {{{language}: "
+                    f"{_text(one.label)}}}, of: [{_text(one.name)}]}}"
+                    for one in item.options
+                ),
+            ]
+            break
+    country = next((item for item in items if item.role == "country"), None)
+    if country:
+        lines += [
+            "  - name: region",
+            f"    label: {{{language}: {_text(country.label)}}}",
+            f"    by: {country.name}",
+            "    scheme: un_group",
+            "    groups:",
+            *(
+                f"      - {{name: {name}, label: {{{language}: "
+                f"{_text(labels.get(language, labels['en']))}}}, of: [{name}]}}"
+                for name, labels in UN_GROUPS.items()
+            ),
+        ]
+    return (
+        ["groupings:  # REVIEW: few, and fixed before you look at answers", *lines] if lines else []
+    )
+
+
+def _text(text: str) -> str:
+    """Return a text as YAML 1.2 holds it: a JSON string is one."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Founded:
+    """What was drafted: the folder, the parameters, the questions, and what does not fit yet."""
+
+    folder: Path
+    params: Path
+    questions: tuple[Item, ...]
+    columns: int
+    problems: tuple[str, ...]
+
+
+def found_consultation(
+    export: Path,
+    folder: Path,
+    root: Path,
+    form: Path | None = None,
+    language: str = "en",
+    encoding: str | None = None,
+) -> Founded:
+    """Draft a consultation's folder and its parameters from an export, and an XLSForm if given.
+
+    InputError, and nothing written, where the export cannot be read or the folder is in use.
+    """
+    _refuse_used(folder, root)
+    grid, _, encoding = _read(export, encoding)
+    layout = lay_out(grid)
+    if len(grid) <= layout.header_rows:
+        raise InputError(f"{export.name} holds a header and no answers: export them again.")
+    drafted = draft(grid, layout)
+    if form is not None:
+        drafted = replace(drafted, items=_by_form(drafted, read_xlsform(form, language), layout))
+    text = as_yaml(drafted, layout, grid, encoding, folder.name, language)
+    questionnaire = as_model(parse_yaml(text, "the draft"), Questionnaire, "the draft")
+    kept = folder / f"export{export.suffix.lower() or '.csv'}"
+    params = root / "params" / f"{folder.name}.yml"
+    folder.mkdir(exist_ok=True)
+    if export.resolve() != kept.resolve():
+        kept.touch(mode=0o600)
+        shutil.copyfile(export, kept)
+    (folder / "questionnaire.yml").write_text(text, encoding="utf-8")
+    for path, content in {
+        folder / "codebook.yml": CODEBOOK.format(language=language),
+        folder / "README.md": README.format(name=folder.name, export=kept.name),
+        params: _parameters(folder.name, kept, questionnaire),
+    }.items():
+        if not path.exists():
+            path.write_text(content, encoding="utf-8")
+    return Founded(folder, params, drafted.items, grid.width, _does_not_fit(kept, questionnaire))
+
+
+def _refuse_used(folder: Path, root: Path) -> None:
+    if folder.resolve().parent != (root / "data").resolve():
+        raise InputError(f"{folder} is no folder of data/: say data/{folder.name}.")
+    if not re.fullmatch(r"[a-z0-9-]+", folder.name):
+        raise InputError(f"{folder.name!r} is no name: use small letters, digits and hyphens.")
+    if (folder / "questionnaire.yml").exists():
+        raise InputError(f"{folder}/questionnaire.yml is there already; nothing was written.")
+
+
+def _read(export: Path, encoding: str | None) -> tuple[Grid, str, str | None]:
+    """Read an export; returns it, its digest and an encoding that had to be guessed."""
+    if not export.is_file():
+        raise InputError(f"{export} is not there: check the path and its spelling.")
+    try:
+        return *read_grid(export, encoding), encoding
+    except InputError as error:
+        guessed = None if encoding else guess_encoding(export.read_bytes())
+        if guessed is None or " is not utf-8 " not in str(error):
+            raise
+        return *read_grid(export, guessed), guessed
+
+
+def _by_form(drafted: Draft, asked: Sequence[Item], layout: Layout) -> tuple[Item, ...]:
+    """Return the form's questions under the export's headers, then the columns it does not name."""
+    found, used = list[Item](), set[int]()
+    for question in asked:
+        known = {question.header, question.header.rpartition("/")[2]}
+        columns = next(
+            (
+                item
+                for item in drafted.items
+                for place in item.columns
+                if known & {*layout.fields[place].names, *layout.fields[place].block}
+            ),
+            None,
+        )
+        if columns is None:
+            found.append(replace(question, optional=True))
+        else:
+            used.add(id(columns))
+            header, places = columns.header, columns.columns
+            found.append(replace(question, header=header, columns=places))
+    return (*(item for item in drafted.items if id(item) not in used), *found)
+
+
+def _does_not_fit(export: Path, questionnaire: Questionnaire) -> tuple[str, ...]:
+    try:
+        type_responses(read_export([export], questionnaire), questionnaire, seed=0)
+    except InputError as error:
+        return tuple(error.problems)
+    return ()
+
+
+def _parameters(name: str, export: Path, questionnaire: Questionnaire) -> str:
+    groupings = ", ".join(grouping.name for grouping in questionnaire.groupings)
+    lines = [f"consultation: {name}", f'date: "{date.today().isoformat()}"  # of publication']
+    if export.name != "export.csv":
+        lines.append(f"export: data/{name}/{export.name}")
+    lines += [
+        f"language: {questionnaire.export_language}",
+        f"group_by: [{groupings}]  # few, and fixed before you look at answers",
+        "minimum_answers: 1  # fewest questions answered for a response to be kept",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+CODEBOOK: Final = """\
+# The themes that open answers raise. Until one is declared, nothing of the open answers is shown.
+# docs/adding-a-consultation.md has an example; read answers first, in outputs/.../private.
+title: {{{language}: "To be written"}}
+themes: []
+"""
+README: Final = """\
+# {name}
+
+What was asked, when, of whom and by whom: to be written.
+
+`{export}` is the survey tool's file. It holds what people answered: git ignores it, keep it so.
+"""

@@ -1,0 +1,216 @@
+"""Unpack a workbook, an SPSS, Stata or parquet file into text, in a process with little memory.
+
+Run by `grids` as `python -m upr_analysis.unpacking FILE KIND SHEET`: writes an Arrow stream to
+stdout. Exit 2 with what is wrong with the file on stderr; any other exit is a file that asks for
+more than it may have.
+"""
+
+import datetime
+import json
+import math
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+MEMORY: Final = 6 * 2**30  # bytes of address space
+NOT_READ: Final = "cannot be read: is it damaged, or not what its name says? Save it as csv."
+FIRST_DAY: Final = datetime.datetime(1582, 10, 14)  # of SPSS's calendar
+MOST_UNPACKED: Final = 2 * 2**30  # bytes of a workbook's parts
+
+
+class Unreadable(Exception):
+    """What is wrong with the file, said after its name."""
+
+
+def main(file: str, kind: str, sheet: str) -> int:
+    """Unpack a file to stdout."""
+    _limit_memory()
+    try:
+        rows, said = READERS[kind](Path(file), sheet)
+    except Unreadable as error:
+        sys.stderr.write(str(error))
+        return 2
+    table = pa.table(
+        [pa.array(column, type=pa.large_string()) for column in zip(*rows, strict=True)],
+        names=[f"f{place}" for place in range(len(rows[0]))],
+    ).replace_schema_metadata({"said": json.dumps(said)})
+    with pa.ipc.new_stream(sys.stdout.buffer, table.schema) as stream:
+        stream.write_table(table)
+    return 0
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _read_workbook(path: Path, sheet: str) -> tuple[list[list[str]], dict[str, Any]]:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    if path.open("rb").read(4) == b"\xd0\xcf\x11\xe0":
+        _refuse_encrypted(path)
+    else:
+        _refuse_bomb(path)
+    try:
+        workbook = CalamineWorkbook.from_path(path)
+        names = workbook.sheet_names
+        if sheet and sheet not in names:
+            raise Unreadable(f"has no sheet {sheet!r}; it has {', '.join(map(repr, names))}.")
+        filled = [name for name in names if workbook.get_sheet_by_name(name).height]
+        if not filled:
+            raise Unreadable("is empty: export the responses again.")
+        name = sheet or filled[0]
+        cells = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+    except CalamineError as error:
+        raise Unreadable(
+            "is not a workbook that can be read: is it damaged, or encrypted? Save it again, "
+            "without a password, or as csv."
+        ) from error
+    rows = [[_as_text(cell) for cell in row] for row in cells]
+    if not rows or not rows[0]:
+        raise Unreadable("is empty: export the responses again.")
+    return _trimmed(rows), {
+        "first": 1,
+        "others": [one for one in filled if one != name],
+    }
+
+
+def _refuse_encrypted(path: Path) -> None:
+    if "EncryptedPackage".encode("utf-16-le") in path.read_bytes():
+        raise Unreadable("is encrypted: open it with its password and save it without one.")
+
+
+def _refuse_bomb(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(part.file_size for part in archive.infolist())
+    except zipfile.BadZipFile as error:
+        raise Unreadable(f"is damaged ({error}): export the responses again.") from error
+    if size > MOST_UNPACKED:
+        raise Unreadable(
+            f"unpacks to {size / 2**30:.1f} GB, which no survey's export does: save it as csv."
+        )
+
+
+def _trimmed(rows: list[list[str]]) -> list[list[str]]:
+    """Leave out rows and columns at the end in which nothing stands."""
+    while rows and not any(rows[-1]):
+        rows.pop()
+    width = max((place + 1 for row in rows for place, cell in enumerate(row) if cell), default=0)
+    return [row[:width] for row in rows]
+
+
+def _as_text(cell: Any) -> str:
+    """Return a cell as a csv file of the same answers has it."""
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return ""
+    if isinstance(cell, bool):
+        return str(cell).upper()
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+        return str(int(cell))
+    return cell.isoformat(sep=" ") if isinstance(cell, datetime.datetime) else str(cell)
+
+
+def _read_statistics(path: Path, kind: str) -> tuple[list[list[str]], dict[str, Any]]:
+    """Read an SPSS or Stata file: names, then labels, then answers by their value labels."""
+    import pyreadstat
+
+    read = pyreadstat.read_sav if kind == "sav" else pyreadstat.read_dta
+    try:
+        table, about = read(path, apply_value_formats=False, output_format="dict")
+    except (pyreadstat.ReadstatError, UnicodeDecodeError, ValueError) as error:
+        raise Unreadable(NOT_READ) from error
+    names = list(about.column_names)
+    if not names:
+        raise Unreadable("is empty: export the responses again.")
+    labels = [label or "" for label in about.column_labels]
+    known = about.variable_value_labels
+    sets = about.mr_sets or {}
+    counted = {
+        name: _as_text(one["counted_value"])
+        for one in sets.values()
+        if one["is_dichotomy"]
+        for name in one["variable_list"]
+    }
+    columns = []
+    for name in names:
+        cells = _dated(table[name], about.original_variable_types.get(name) or "")
+        if name in counted:
+            columns.append(_ticked(cells, counted[name]))
+        else:
+            columns.append(list(_labelled(cells, known.get(name, {}))))
+    rows = [names, labels, *map(list, zip(*columns, strict=True))]
+    return rows, {
+        "first": -1,
+        "sets": {one.get("label") or name: one["variable_list"] for name, one in sets.items()},
+        "labels": {
+            name: list(known[name].values()) for name in names if len(known.get(name, ())) > 1
+        },
+    }
+
+
+def _dated(cells: Sequence[Any], form: str) -> Sequence[Any]:
+    """Turn SPSS's quarters, months and weeks, seconds since 1582, into the days they begin on."""
+    if not form.startswith(("QYR", "MOYR", "WKYR")):
+        return cells
+    return [
+        FIRST_DAY + datetime.timedelta(seconds=cell) if isinstance(cell, float) else cell
+        for cell in cells
+    ]
+
+
+def _ticked(cells: Iterable[Any], counted: str) -> list[str]:
+    """Return 1 where a column of a multiple-response set holds the value that counts, else 0."""
+    texts = map(_as_text, cells)
+    return [text and str(int(text == counted)) for text in texts]
+
+
+def _labelled(cells: Iterable[Any], labels: dict[Any, str]) -> Iterator[str]:
+    """Yield each cell by its value label if it has one: a label may be of 1 and the cell be 1.0."""
+    known = {_as_text(value): label for value, label in labels.items()}
+    for cell in cells:
+        text = _as_text(cell)
+        yield known.get(text, text)
+
+
+def _read_sav(path: Path, sheet: str) -> tuple[list[list[str]], dict[str, Any]]:
+    return _read_statistics(path, "sav")
+
+
+def _read_dta(path: Path, sheet: str) -> tuple[list[list[str]], dict[str, Any]]:
+    return _read_statistics(path, "dta")
+
+
+def _read_parquet(path: Path, sheet: str) -> tuple[list[list[str]], dict[str, Any]]:
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(path, use_threads=False)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise Unreadable(NOT_READ) from error
+    names = list(table.column_names)
+    columns = [[_as_text(cell) for cell in column.to_pylist()] for column in table.columns]
+    rows = [names, [""] * len(names), *map(list, zip(*columns, strict=True))]
+    return rows, {"first": -1}
+
+
+READERS: Final = {
+    "xlsx": _read_workbook,
+    "ods": _read_workbook,
+    "xls": _read_workbook,
+    "sav": _read_sav,
+    "dta": _read_dta,
+    "parquet": _read_parquet,
+}
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
