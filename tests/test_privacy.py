@@ -1,12 +1,27 @@
+import re
 import time
 import unicodedata
+from collections import Counter
+from itertools import pairwise
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from upr_analysis.privacy import EMAIL, Redactor, contact_strings, plain_copy, strings_to_find
+from upr_analysis.privacy import (
+    EMAIL,
+    FORMS,
+    LETTERS,
+    MARK,
+    PLACEHOLDERS,
+    Redactor,
+    contact_strings,
+    is_phone,
+    plain_copy,
+    strings_to_find,
+    words_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +53,17 @@ from upr_analysis.privacy import EMAIL, Redactor, contact_strings, plain_copy, s
         ("see facebook.com/x, t.me/x there", "see [link] [link] there"),
         ("see wa.me or example.org.", "see [link] or [link]."),
         ("see ftp://example.net/x there", "see [link] there"),
+        ("passport AB1234567, c01x00t47", "passport [identity number], [identity number]"),
+        ("DNI 12345678Z, 12.345.678-Z", "DNI [identity number], [identity number]"),
+        ("NIE X-1234567-L here", "NIE [identity number] here"),
+        ("my id 11010519491231002X.", "my id [identity number]."),
+        ("my id 110105194912310021.", "my id [identity number]."),
+        ("SSN 123-45-6789, (123\u201345\u20116789)", "SSN [identity number], ([identity number])"),
+        ("AB12\u200b34567 ＡＢ1234567", "[identity number] [identity number]"),
+        ("Passport no. 12345678", "Passport no. [identity number]"),
+        ("passeport n° AB 123456 ;", "passeport n° [identity number] ;"),
+        ("carte d’identité : 123456", "carte d’identité : [identity number]"),
+        ("cédula número 1.020.304", "cédula número [identity number]"),
     ],
 )
 def test_personal_data_becomes_a_typed_placeholder(text, redacted):
@@ -63,6 +89,12 @@ def test_personal_data_becomes_a_typed_placeholder(text, redacted):
         "1000000000 people @home",
         "tod@s l@s niñ@s",
         "meet @ 5.30, e.g.women/men, etc.and rights.In the U.N.",
+        "A/HRC/48/12, CCPR/C/112/D/2012, A/76/L.12345 and GE.21-12345",
+        "resolutions 60/251 and S/RES/1325(2000), ISO27001, COVID19 in 2021",
+        "the 3rd cycle, UPR38, 2017-2021",
+        "USD250000, KES1500000, 5000000FCFA, 1234567EUR, 100000km2",
+        "gender identity 2021-2022, passport 30-06-2021, identity: 12 000 people, id 250000",
+        "12345678 people, 1,234,567 people",
     ],
 )
 def test_what_only_looks_like_personal_data_is_left(text):
@@ -94,7 +126,91 @@ HOSTILE = [
     "+1",
     "www.",
     "a-",
+    "A1",
+    "id no ",
+    "1-",
+    "œ.",
 ]
+
+
+FRAGMENTS = [
+    "ann@example.org", "ann(at)example(dot)org", "name (at) host (dot) org", "ann @ example.org",
+    "ann&#64;example.org", "ann＠example.org", "ann{at}host.org", "&commat;", "[", " [dot] ",
+    "tod@s", "+41 22 917 12 34", "(022) 917-12-34", "022\u2013917\u201112\u201134", "0612345678",
+    "22-917-123", "٠٦١٢٣٤٥٦٧٨", "٠٦١-٢٣٤-٥٦٧٨", "０６１２", "²³", "½", "2017\u20132021",
+    "12 000 000", "16/21", "https://example.org/x", "://", "www.", "WWW.-x", "example．org",
+    "t.me/x", "wa.me", "e.g.women", "@", "@some_one", "@maria.gomez", "AB1234567", "12345678-Z",
+    "123-45-6789", "110105194912310021", "passport no. 12", "ID", "María", "Gomez", "JOSE\u0301",
+    "O’Brien", "Søren", "œuvre", "OEUVRE", "straße", "STRASSE", "Иван", "محمد", "\u0301",
+    "\u200b", "\u00ad", "\ufeff", "ﬁ", "İ", "ı", "Ꭰ", "\u02bc", "ª", "µ", "😀", "…", " ", " ",
+    "   ", "    ", ". ", ".", ", ", "-", "/", "_", "'", "(", ")", "\n", "\x85", "\u00a0",
+]  # fmt: skip
+NAMES = ["María Gomez", "jose o brien", "Gómez", "Œuvre Straße", "Søren, Иван", "fi", "محمد", "Ꭰ ı"]
+written = st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join)
+names = st.lists(st.sampled_from(NAMES), max_size=3)
+pairs = st.lists(written | st.sampled_from(NAMES), min_size=2, max_size=2).map(
+    lambda cells: pd.Series(cells, dtype="str")  # of two respondents
+)
+
+
+def plain_words(text):
+    """Return the words with their spans, by a pattern and one by one."""
+    found = re.finditer(rf"(?:[^\W_]{MARK}*)+", plain_copy(text))
+    return [(m[0].replace(MARK, "").casefold().translate(LETTERS), m.span()) for m in found]
+
+
+def redact_plainly(text, strings):
+    """Return the redacted text and counts: every pattern and every phrase tried everywhere."""
+    found = [
+        (*match.span(match.lastindex or 0), kind)
+        for kind, pattern, _ in FORMS
+        for match in pattern.finditer(plain_copy(text))
+        if kind != "telephone" or is_phone(match[0])
+    ]
+    words = plain_words(text)
+    for phrase in filter(None, ([word for word, _ in plain_words(one)] for one in strings)):
+        for place in range(len(words)):
+            run = words[place : place + len(phrase)]
+            apart = [after[0] - before[1] for (_, before), (_, after) in pairwise(run)]
+            if [word for word, _ in run] == phrase and all(gap <= 3 for gap in apart):
+                found.append((run[0][1][0], run[-1][1][1], "contact"))
+    redacted, done, counts = "", 0, Counter()
+    for start, end, kind in sorted(found, key=lambda span: (span[0], -span[1])):
+        if start >= done:
+            redacted += text[done:start] + PLACEHOLDERS[kind]
+            counts[kind] += 1
+        done = max(done, end)
+    return redacted + text[done:], counts
+
+
+@settings(max_examples=1000)
+@given(written, names, names)
+def test_what_is_not_tried_would_not_have_been_found(text, own, shared):
+    redactor = Redactor(shared)
+    assert (redactor.redact(text, own), redactor.counts) == redact_plainly(text, [*own, *shared])
+    assert words_of(text) == tuple(word for word, _ in plain_words(text))
+
+
+@settings(deadline=None)
+@given(st.lists(pairs, min_size=2, max_size=2), st.lists(pairs, min_size=1, max_size=3))
+def test_what_is_left_out_of_what_to_find_does_not_stand_in_the_answers(contacts, answers):
+    columns = list(zip(contacts, (True, None), strict=True))
+    own, shared = strings_to_find(columns, [], answers)
+    all_own, all_shared = strings_to_find(columns, [], [])  # of two people no word is ordinary
+    for column in answers:
+        for text, mine, all_mine in zip(column, own, all_own, strict=True):
+            expected = Redactor(all_shared).redact(text, all_mine)
+            assert Redactor(shared).redact(text, mine) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(written, min_size=1, max_size=4), names, names)
+def test_a_column_is_redacted_as_its_texts_are_one_by_one(texts, own, shared):
+    all_own = [own if place % 2 else [] for place in range(len(texts))]
+    together, one_by_one = Redactor(shared), Redactor(shared)
+    column = together.redact_all(pd.Series(texts, dtype="str"), all_own)
+    expected = [one_by_one.redact(*pair) for pair in zip(texts, all_own, strict=True)]
+    assert (column.tolist(), together.counts) == (expected, one_by_one.counts)
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
@@ -117,7 +233,7 @@ def test_four_times_the_text_takes_some_four_times_as_long(piece):
         "José O'Brien",
         "jose O’Brien",
         unicodedata.normalize("NFD", "José O'Brien"),
-        "JOSÉ\u00a0 OʼBRIEN",
+        "JOSÉ\u00a0 O\u02bcBRIEN",
         "José O`Brien",
         "José O´Brien",
         "O'Brien, José",
@@ -147,6 +263,12 @@ def test_a_name_is_replaced_word_by_word_in_the_own_answers_and_whole_in_others(
     assert redactor.redact("Maria and Gomez said", own) == "[contact] and [contact] said"
     assert redactor.redact("maria gomez said so, Maria too") == "[contact] said so, Maria too"
     assert redactor.counts == {"contact": 3}
+
+
+def test_a_name_is_looked_for_where_one_respondent_may_have_written_it():
+    said = ["maria gomez", "Maria", "Gomez", "Ada", "King"]
+    _, shared = found("Ada King", "Maria Gomez", "", "", "", holds=True, answers=said)
+    assert shared == {"maria gomez", "gomez maria"}
 
 
 def test_an_organisation_is_replaced_whole_and_in_the_own_answers_only():

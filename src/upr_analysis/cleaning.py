@@ -4,7 +4,7 @@ Nobody is removed in silence: every rule yields a count for the respondent flow 
 respondent for the cleaning log, by pseudonym and rule, never by what was answered.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -157,17 +157,30 @@ def find_places(
     questions = [question.name for question in questionnaire.with_role("country")]
     said = free_texts[free_texts["question"].isin(questions)]
     languages = tuple(questionnaire.languages)
-    found = {text: resolve(text, languages, corrections) for text in said["text"].unique()}
-    places = said.assign(place=said["text"].map(lambda text: list(found[text].places)))
-    unknown = said.assign(piece=said["text"].map(lambda text: list(found[text].unknown)))
-    places = places.explode("place").dropna(subset="place")[["respondent", "question", "place"]]
-    unknown = unknown.explode("piece").dropna(subset="piece")
+    codes, texts = pd.factorize(said["text"])  # each different answer is read once
+    found = [resolve(text, languages, corrections) for text in texts]
+    places = _one_a_row(said, "place", [one.places for one in found], codes)
+    unknown = _one_a_row(said, "piece", [one.unknown for one in found], codes)
     listed = unknown.groupby(["question", "piece"], as_index=False).agg(
         respondents=("respondent", "nunique")
     )
     log = unknown[["respondent", "question"]].rename(columns={"question": "column"})
-    log = log.assign(rule="place not understood", change="listed")
-    return places.reset_index(drop=True), listed, log
+    return places, listed, log.assign(rule="place not understood", change="listed")
+
+
+def _one_a_row(
+    said: pd.DataFrame, column: str, values: Sequence[Sequence[str]], codes: np.ndarray
+) -> pd.DataFrame:
+    """Return respondent, question and `column`, a row for each value of the answers (n,)."""
+    counts = np.array([len(some) for some in values], dtype=np.int64)
+    rows = np.repeat(np.arange(len(codes)), counts[codes])
+    flat = np.array([one for some in values for one in some], dtype=object)
+    starts = counts.cumsum() - counts
+    within = np.arange(len(rows)) - np.repeat(counts[codes].cumsum() - counts[codes], counts[codes])
+    picked = flat[starts[codes][rows] + within]
+    wide = said[["respondent", "question"]].iloc[rows].reset_index(drop=True)
+    wide[column] = pd.Series(picked, dtype="str")
+    return wide
 
 
 def _chosen(respondents: pd.DataFrame, questionnaire: Questionnaire, question: str) -> pd.DataFrame:

@@ -1,9 +1,9 @@
 """Personal data in open answers: found, replaced by a typed placeholder, counted, never shown.
 
-E-mail addresses, telephone numbers, links and account names are found by their form, in any answer.
-In a respondent's own answers whatever was given as contact is looked for as well: each string
-whole, and the words of people's names one by one. In the answers of others only people's names are,
-of two words or more, so that an organisation that many name survives.
+E-mail addresses, telephone and identity numbers, links and account names are found by their form,
+in any answer. In a respondent's own answers whatever was given as contact is looked for as well:
+each string whole, and the words of people's names one by one. In the answers of others only
+people's names are, of two words or more, so that an organisation that many name survives.
 
 Ordinary words identify nobody: those of the questionnaire, and those that three or more respondents
 write in small letters, which takes in a codebook's. A name made of them only ("digital divide" in
@@ -11,17 +11,21 @@ the field for names), or a place's, is not looked for in the answers of others, 
 itself. In lists of countries nothing is looked for that only their author gave.
 
 All is matched on a plain copy of the text, in which each code point stands for one of the text's:
-without accents, with one kind of space, dash and digit.
+without accents, with one kind of space, dash and digit. Most answers hold nothing personal, so each
+pattern is tried only where something is that it cannot do without.
 """
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import dropwhile, pairwise
 from typing import Final
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from upr_analysis.places import resolve
 
@@ -47,7 +51,7 @@ DISGUISED: Final = re.compile(
 )
 _END: Final = r"[^\s<>\"')\]]++"
 LINK: Final = re.compile(
-    rf"[a-z]{{2,12}}://{_END}|www\.{_END}"
+    rf"[a-z]{{2,12}}+://{_END}|www\.{_END}"
     rf"|(?<![\w.@-])(?:{_HOST}(?:{_TOP}(?:/{_END})?|[a-z]{{2}}/{_END})|(?:wa|t|fb|m)\.me\b)",
     re.IGNORECASE,
 )
@@ -56,7 +60,7 @@ PHONE: Final = re.compile(
     r"(?<!\w)(?<![\dA-Z][/.])(?:\((?=\+?\d{1,4}\)))?(?:\+[ (]?)?"
     rf"\d(?:[ ().\-/{MARK}]{{0,3}}\d)+(?!\w|:\d)"
 )
-# What looks like a telephone number and is none.
+# What looks like such a number and is none.
 _YEAR: Final = r"(?:19|20)\d\d"
 DATED: Final = (  # days, months, paragraphs and decimals, resolutions, years; or several of them
     rf"(?>(?:{_YEAR}[-./]\d\d?[-./]\d\d?|[0-3]?\d[-./][0-3]?\d[-./](?:{_YEAR}|\d\d)|\d\d?[-./]{_YEAR}"
@@ -68,24 +72,50 @@ AMOUNT: Final = (  # grouped thousands: round, or too short for a telephone numb
 NUMBERS: Final = re.compile(
     rf"{DATED}(?:[ (\-/]{{1,3}}{DATED})*|{AMOUNT}(?: ?[-/] ?{AMOUNT})*|\d+000"
 )
+_ROUND: Final = r"[1-9]\d{0,2}0{3,}+"
+_MONEY: Final = r"(?:usd|eur|chf|gbp|xaf|xof|f?cfa|rs)"
+IDENTITY: Final = re.compile(  # letters and six digits or more in one piece
+    rf"(?<![\w{MARK}])(?!(?:[A-Z]{{0,4}}{_ROUND}(?:[A-Z]++\d?)?|{_MONEY}\d++|\d++{_MONEY})(?!\w))"
+    rf"(?=[\d{MARK}]*+[A-Z])(?=(?:[A-Z{MARK}]*+\d){{6}})[A-Z\d{MARK}]++(?!\w)",
+    re.IGNORECASE,
+)
+_SIX: Final = rf"\d(?:[.\-{MARK}]?\d){{5}}"
+NUMBERED: Final = re.compile(  # of the United States; of Spain or Chile; longer than a telephone's
+    r"(?<![\w.-])(?:\d{3}-\d\d-\d{4}|(?:[XYZ]-)?\d{1,2}\.?\d{3}\.?\d{3}-[A-Z]|\d{16,}+)(?![\w-])"
+    # after what such a number is called: here it may look like any other, but for dates
+    r"|\b(?:pas(?:se?port|aporte)|identi(?:ty|te|dad)|cedula|id|dni|nie|cni|ssn|nin|rut|curp|cpf)\b"
+    r"(?:\W{1,3}(?:card|document|no|nr|n|num(?:ber|ero)?|is|est|es)\b)*+\W{1,3}"
+    rf"(?!(?:{DATED}(?:[-/]{DATED})*+|{_ROUND})(?![\w.-]*\d))"
+    rf"((?:[A-Z]{{1,3}}[ -]?)?{_SIX}(?:[.\-{MARK}]?\d)*+(?:-?[A-Z])?)(?!\w)",
+    re.IGNORECASE,
+)
 PLACEHOLDERS: Final = {
     "link": "[link]",
     "e-mail": "[e-mail]",
     "handle": "[handle]",
+    "identity": "[identity number]",
     "telephone": "[telephone]",
     "contact": "[contact]",
 }
-FORMS: Final = (
-    ("e-mail", EMAIL),
-    ("e-mail", DISGUISED),
-    ("link", LINK),
-    ("handle", HANDLE),
-    ("telephone", PHONE),
+DOT: Final = re.compile(r"\.(?:\w|(?<=[Ww]\.)\S)")  # in a host, or after www
+FORMS: Final = (  # each with what a text has to hold for it
+    ("e-mail", EMAIL, re.compile("@")),
+    ("e-mail", DISGUISED, re.compile(r"[@&(\[{<]")),
+    ("link", LINK, re.compile(f"://|{DOT.pattern}")),
+    ("handle", HANDLE, re.compile("@")),
+    ("identity", IDENTITY, re.compile(rf"\d(?:[A-Z{MARK}]|(?<=[A-Z{MARK}]\d))", re.IGNORECASE)),
+    ("identity", NUMBERED, re.compile(_SIX)),
+    ("telephone", PHONE, re.compile(r"\A(?:\D*+\d){8}")),
 )
+# Without one, nor a DOT, as most answers are, a text holds none of the forms.
+SIGN: Final = re.compile("[^A-Za-zÀ-ÖØ-öø-ÿœ \t\n\r\xa0\u202f,;.:!?'’‘\"“”«»…–—-]")
+ANY_SIGN: Final = rf"{SIGN.pattern}|\.\S"  # the same for Arrow, which cannot look behind
 SHORTEST: Final = 4  # letters of a contact string that is looked for on its own
 FEWEST_DIGITS, FEWEST_IN_ONE = 8, 9  # of a telephone number; of one without separators
 LONGEST_NAME: Final = 5  # words; what is longer in a field for names is a sentence
 COMMON: Final = 3  # respondents who write a word in small letters make it an ordinary one
+BETWEEN: Final = re.compile(r"[,;/|\n\r]+")  # contact strings in a cell
+NO_NAME: Final = re.compile(r"[@\d]")
 TITLES: Final = {"mr", "mrs", "ms", "dr", "prof", "m", "mme", "mlle", "sr", "sra", "dra", "lic"}
 
 Words = tuple[str, ...]
@@ -117,13 +147,28 @@ def plain_copy(text: str) -> str:
     return text if text.isascii() else text.translate(_PLAIN)
 
 
-def _key(word: str) -> str:
-    return word.replace(MARK, "").casefold().translate(LETTERS)
+# A byte of Western text -> its letter or digit, or a space; what is no ASCII needs a closer look.
+WESTERN: Final = bytes(
+    min(ord(plain), 255) if plain.isalnum() or plain == MARK else ord(" ")
+    for plain in plain_copy(bytes(range(256)).decode("cp1252", "replace"))
+)
+
+
+def _written(text: str) -> str:
+    """Return the words of a text, spaces between, as they are written but for accents."""
+    try:  # a table of bytes takes a fifth of the time
+        return text.replace("œ", "oe").encode("cp1252").translate(WESTERN).decode("ascii")
+    except UnicodeError:
+        return " ".join(WORD.findall(plain_copy(text))).replace(MARK, "")
+
+
+def _key(written: str) -> str:
+    return written.lower() if written.isascii() else written.casefold().translate(LETTERS)
 
 
 def words_of(text: str) -> Words:
     """Return the words of a text for comparison: without case, accents and what is between."""
-    return tuple(_key(word) for word in WORD.findall(plain_copy(text)))
+    return tuple(_key(_written(text)).split())
 
 
 class Redactor:
@@ -136,25 +181,52 @@ class Redactor:
         self._shared = _by_first_word(shared)
         self.counts: Counter[str] = Counter()
 
+    def redact_all(self, column: pd.Series, own: Sequence[Sequence[str]]) -> pd.Series:
+        """Return a column (n,) redacted, each text with what its respondent gave as contact (n,).
+
+        Texts in which nothing can be found are passed over without being made Python's.
+        """
+        may_hold = pc.match_substring_regex(_arrow(column), ANY_SIGN).to_numpy(zero_copy_only=False)
+        may_hold |= np.array([bool(strings) for strings in own], dtype=bool)
+        if self._shared:
+            for _, those in _standing(self._shared.keys(), column):
+                may_hold[those] = True
+        rows = np.flatnonzero(may_hold)
+        texts = column.iloc[rows].tolist()
+        clean = [
+            self.redact(text, own[row]) for text, row in zip(texts, rows.tolist(), strict=True)
+        ]
+        redacted = column.copy()
+        changed = [place for place, text in enumerate(texts) if clean[place] is not text]
+        redacted.iloc[rows[changed]] = [clean[place] for place in changed]
+        return redacted
+
     def redact(self, text: str, own: Iterable[str] = ()) -> str:
         """Return `text` with personal data replaced; `own` are the respondent's contact strings."""
         if not text or text.isspace():
             return text
-        plain = plain_copy(text)
-        found = [
-            (match.start(), match.end(), kind)
-            for kind, pattern in FORMS
-            for match in pattern.finditer(plain)
-            if kind != "telephone" or is_phone(match[0])
-        ]
-        for phrases in (_by_first_word(own), self._shared):
-            found += [(*span, "contact") for span in _phrases(plain, phrases)]
+        found = list(_forms(text)) if SIGN.search(text) or DOT.search(text) else []
+        words = words_of(text)
+        for phrases in (_by_first_word(own), self._shared) if own else (self._shared,):
+            if not phrases.keys().isdisjoint(words):
+                found += [(*span, "contact") for span in _phrases(text, words, phrases)]
+        if not found:
+            return text
         pieces, done = [], 0
         for start, end, kind in _merged(found):
             self.counts[kind] += 1
             pieces += [text[done:start], PLACEHOLDERS[kind]]
             done = end
         return "".join([*pieces, text[done:]])
+
+
+def _forms(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield where what is found by its form stands, and its kind."""
+    plain = plain_copy(text)
+    for kind, pattern, needed in FORMS:
+        for match in pattern.finditer(plain) if needed.search(plain) else ():
+            if kind != "telephone" or is_phone(match[0]):
+                yield *match.span(match.lastindex or 0), kind
 
 
 def _merged(found: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
@@ -175,19 +247,18 @@ def _by_first_word(strings: Iterable[str]) -> dict[str, set[Words]]:
     return phrases
 
 
-def _phrases(plain: str, phrases: dict[str, set[Words]]) -> Iterator[tuple[int, int]]:
+def _phrases(text: str, words: Words, phrases: dict[str, set[Words]]) -> Iterator[tuple[int, int]]:
     """Yield where the phrases stand, with any one to three code points between their words."""
-    if not phrases:
-        return
-    matches = list(WORD.finditer(plain))
-    keys = tuple(_key(match[0]) for match in matches)
-    for place, key in enumerate(keys):
-        for phrase in phrases.get(key, ()):
-            run = matches[place : place + len(phrase)]
-            if keys[place : place + len(phrase)] == phrase and all(
-                after.start() - before.end() <= 3 for before, after in pairwise(run)
-            ):
-                yield run[0].start(), run[-1].end()
+    runs = [
+        slice(place, place + len(phrase))
+        for place, word in enumerate(words)
+        for phrase in phrases.get(word, ())
+        if words[place : place + len(phrase)] == phrase
+    ]
+    matches = list(WORD.finditer(plain_copy(text))) if runs else []
+    for run in (matches[run] for run in runs):
+        if all(after.start() - before.end() <= 3 for before, after in pairwise(run)):
+            yield run[0].start(), run[-1].end()
 
 
 def is_phone(text: str) -> bool:
@@ -208,18 +279,16 @@ def is_phone(text: str) -> bool:
 
 def contact_strings(columns: Iterable[pd.Series]) -> tuple[list[list[str]], set[str]]:
     """Return each respondent's own contact strings (n lists) and all of them together."""
-    frames = [column.str.strip() for column in columns]
-    if not frames:
-        return [], set()
-    own = [_strings(row) for row in zip(*(frame.tolist() for frame in frames), strict=True)]
+    cells = [column.str.strip().tolist() for column in columns]
+    own = [_strings(row) for row in zip(*cells, strict=True)]
     return own, {string for strings in own for string in strings}
 
 
 def _strings(cells: Iterable[str]) -> list[str]:
     """Return a respondent's contact cells, their parts, and first and last name joined."""
     whole = [cell for cell in cells if cell]
-    parts = [part.strip() for cell in whole for part in re.split(r"[,;/|\n\r]+", cell)]
-    names = [part for part in parts if part and not re.search(r"[@\d]", part)]
+    parts = [part.strip() for cell in whole for part in BETWEEN.split(cell)]
+    names = [part for part in parts if part and not NO_NAME.search(part)]
     joined = [f"{first} {last}" for first, last in pairwise(names) if " " not in first + last]
     return list(dict.fromkeys([*whole, *(part for part in parts if part), *joined]))
 
@@ -232,25 +301,32 @@ def strings_to_find(
     """Return what to look for in each of n respondents' own answers (n lists), and in everyone's.
 
     `columns` (n,) hold what was given as contact, each with whether it holds names of people; None
-    where nobody said. `labels` are the questionnaire's texts, whose words identify nobody, and
-    `answers` (n,) whatever respondents wrote.
+    where nobody said. `labels` are the questionnaire's texts, whose words identify nobody.
+    `answers` (n,) are all the texts that will be redacted: what has a rare word that does not stand
+    in them is left out. Without any, nothing is.
     """
-    given = [column for column, _ in columns]
-    strings, everyone = contact_strings(given)
-    labels = list(labels)
-    ordinary = _ordinary_words(everyone, labels, answers)
-    known = "|".join(f" {' '.join(words_of(label))} " for label in labels)
-    own, shared = list[list[str]](), set[str]()
-    for mine, cells in zip(strings, zip(*given, strict=True), strict=True):
+    given = [column.tolist() for column, _ in columns]
+    strings, everyone = contact_strings(column for column, _ in columns)
+    words = {string: words_of(string) for string in everyone}
+    asked = [words_of(label) for label in labels]
+    known = "|".join(f" {' '.join(label)} " for label in asked)
+    rare, rows = _rare_words(set[str]().union(*words.values()).difference(*asked), answers)
+    own, shared = list[list[str]](), set[Words]()
+    for row, (mine, cells) in enumerate(zip(strings, zip(*given, strict=True), strict=True)):
         kinds = (is_name for _, is_name in columns)
-        names = _names(zip(cells, kinds, strict=True), ordinary)
-        full = {name for name in names if len(name) > 1 and not ordinary.issuperset(name)}
-        turned = {" ".join(name[k:] + name[:k]) for name in full for k in range(len(name))}
-        alone = {word for name in names for word in name} - ordinary
-        own.append([text for text in (*mine, *turned, *alone) if _identifies(text, known)])
-        # not somebody called after a country, or a country in the wrong field
-        shared |= {name for name in turned if len(name) > SHORTEST and resolve(name).unknown}
-    return own, shared
+        names = _names(zip(cells, kinds, strict=True), rare, words)
+        full = {name for name in names if len(name) > 1 and not rare.isdisjoint(name)}
+        written = [name for name in full if _by_one(name, rows)]
+        turned = {name[k:] + name[:k] for name in written for k in range(len(name))}
+        unsaid = {w for text in mine for w in words[text] if w in rows and row not in rows[w]}
+        here = [text for text in mine if unsaid.isdisjoint(words[text])]
+        here += [" ".join(name) for name in turned if unsaid.isdisjoint(name)]
+        here += {word for name in names for word in name if word in rare} - unsaid
+        own.append([text for text in here if _identifies(text, known)])
+        shared |= turned
+    # not somebody called after a country, or a country in the wrong field
+    whole = map(" ".join, shared)
+    return own, {name for name in whole if len(name) > SHORTEST and resolve(name).unknown}
 
 
 def _identifies(text: str, known: str) -> bool:
@@ -258,7 +334,9 @@ def _identifies(text: str, known: str) -> bool:
     return len(phrase) >= SHORTEST and f" {phrase} " not in known
 
 
-def _names(cells: Iterable[tuple[str, bool | None]], ordinary: Set[str]) -> list[Words]:
+def _names(
+    cells: Iterable[tuple[str, bool | None]], rare: set[str], words_in: Mapping[str, Words]
+) -> list[Words]:
     """Return the names of people in a respondent's contact cells, first and last name joined.
 
     Where nobody said what a cell holds, two or three words with capitals and none of them ordinary
@@ -266,13 +344,15 @@ def _names(cells: Iterable[tuple[str, bool | None]], ordinary: Set[str]) -> list
     """
     names, parts = list[Words](), list[Words]()
     for cell, is_name in cells:
-        for part in re.split(r"[,;/|\n\r]+", cell):
-            words = tuple(dropwhile(TITLES.__contains__, words_of(part)))
-            if re.search(r"[@\d]", part) or not 0 < len(words) <= LONGEST_NAME:
+        for part in BETWEEN.split(cell) if is_name is not False else ():
+            words = words_in.get(part.strip(), ())
+            if words and words[0] in TITLES:
+                words = tuple(dropwhile(TITLES.__contains__, words))
+            if NO_NAME.search(part) or not 0 < len(words) <= LONGEST_NAME:
                 continue
             if is_name:
                 parts.append(words)
-            elif is_name is None and _looks_like_a_name(part) and ordinary.isdisjoint(words):
+            elif _looks_like_a_name(part) and rare.issuperset(words):
                 names.append(words)
     joined = [(*first, *last) for first, last in pairwise(parts)]
     return [*names, *parts, *joined]
@@ -282,15 +362,56 @@ def _looks_like_a_name(text: str) -> bool:
     return 2 <= len(text.split()) <= 3 and all(word[0].isupper() for word in text.split())
 
 
-def _ordinary_words(
-    strings: Iterable[str], labels: Iterable[str], answers: Sequence[pd.Series]
-) -> set[str]:
-    """Return the words of the labels, and those of `strings` that many write in small letters."""
-    asked_for = {word for text in strings for word in words_of(text)}
-    small: Counter[str] = Counter()
-    for said in zip(*answers, strict=True) if asked_for else ():
-        words = WORD.findall(plain_copy("\n".join(said)))
-        small.update({_key(word) for word in words if word.islower()} & asked_for)
-    return {word for text in labels for word in words_of(text)} | {
-        word for word, respondents in small.items() if respondents >= COMMON
-    }
+def _rare_words(
+    words: Set[str], answers: Sequence[pd.Series]
+) -> tuple[set[str], dict[str, Set[int]]]:
+    """Return those of the words that few write in small letters, and in which rows each stands.
+
+    Without answers the latter has no word.
+    """
+    rows, small = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
+    for column in answers if words else ():
+        for written, those in _standing(words, column):
+            key = _key(written)
+            rows[key].update(those)
+            if written.islower():
+                small[key].update(those)
+    rare = {word for word in words if word not in small or len(small[word]) < COMMON}
+    nowhere = frozenset[int]()
+    return rare, {word: rows.get(word, nowhere) for word in rare} if answers else {}
+
+
+def _standing(keys: Set[str], column: pd.Series) -> Iterator[tuple[str, list[int]]]:
+    """Yield the words of a column (n,) that are one of `keys`, as written, and their rows.
+
+    Arrow parts the texts at their spaces: there are as many pieces as words, and few different.
+    """
+    parts = pc.utf8_split_whitespace(_arrow(column))
+    encoded = pc.dictionary_encode(pc.list_flatten(parts))
+    words_in = [
+        [word for word in _written(piece).split() if _key(word) in keys]
+        for piece in encoded.dictionary.to_pylist()
+    ]
+    wanted = np.array([bool(words) for words in words_in], dtype=bool)
+    codes = encoded.indices.to_numpy()
+    if not wanted.any():
+        return
+    some = np.flatnonzero(wanted[codes])
+    codes, rows = codes[some], pc.list_parent_indices(parts).to_numpy()[some]
+    order = codes.argsort(kind="stable")
+    codes, starts = np.unique(codes[order], return_index=True)
+    for code, those in zip(codes, np.split(rows[order], starts[1:]), strict=True):
+        for word in words_in[code]:
+            yield word, those.tolist()
+
+
+def _arrow(column: pd.Series) -> pa.LargeStringArray:
+    """Return a column's texts as one Arrow array, without a copy where it holds one already."""
+    texts = pa.array(column.array, type=pa.large_string())
+    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+
+
+def _by_one(words: Words, rows: dict[str, Set[int]]) -> bool:
+    """Whether somebody may have written all of the words."""
+    those = sorted((rows[word] for word in words if word in rows), key=len)
+    return not those or bool(frozenset(those[0]).intersection(*those[1:]))

@@ -196,8 +196,8 @@ class _Typing:
         elif question.is_open or question.role == "country":
             answers, unasked = self._read(question)
             kept = self.texts if question.is_open else self.free
-            kept[question.name] = answers
-            self._state(question, answers.str.strip() != "", unasked)
+            kept[question.name] = answers = _stripped(answers)
+            self._state(question, answers != "", unasked)
 
     def _check_identifier(self, question: Question) -> None:
         answers = self.export.answers[question.name]
@@ -436,10 +436,11 @@ class _Typing:
         contacts += [(column, True) for column in self.export.personal]
         own, shared = strings_to_find(contacts, _labels(self.questionnaire), list(words.values()))
         redactor = Redactor(shared)
+        nothing: list[list[str]] = [[]] * self.export.rows
         # whoever works in Kenya for the Kenya Network still works in Kenya
         lists = {question.name for question in self.questionnaire.with_role("country")}
         clean = {
-            name: _redacted(column, [] if name in lists else own, redactor)
+            name: redactor.redact_all(column, nothing if name in lists or not own else own)
             for name, column in words.items()
         }
         respondents = pd.DataFrame(self.columns)
@@ -473,12 +474,13 @@ def _redactions(
     respondents: pd.Series, name: str, before: pd.Series, after: pd.Series
 ) -> list[pd.DataFrame]:
     """Return the log's rows for one column: whose answer holds which placeholder now."""
-    changed = np.flatnonzero(before.to_numpy() != after.to_numpy())
+    changed = np.flatnonzero(before != after)
+    some = (one.iloc[changed].tolist() for one in (respondents, before, after))
     rows = [
-        (respondents.iloc[row], name, kind, "replaced")
-        for row in changed
+        (respondent, name, kind, "replaced")
+        for respondent, was, becomes in zip(*some, strict=True)
         for kind, mark in PLACEHOLDERS.items()
-        if after.iloc[row].count(mark) > before.iloc[row].count(mark)
+        if becomes.count(mark) > was.count(mark)
     ]
     return [pd.DataFrame(rows, columns=LOG)] if rows else []
 
@@ -497,12 +499,10 @@ def asks_for_names(question: Question) -> bool | None:
     return named if named != organised else None
 
 
-def _redacted(column: pd.Series, own: list[list[str]], redactor: Redactor) -> pd.Series:
-    strings = own or [[]] * len(column)
-    return pd.Series(
-        [redactor.redact(text, mine) for text, mine in zip(column, strings, strict=True)],
-        dtype="str",
-    )
+def _stripped(column: pd.Series) -> pd.Series:
+    """Return a column without white space round its cells: itself, no copy, where there is none."""
+    stripped = column.str.strip()
+    return column if stripped.equals(column) else stripped
 
 
 def _open_responses(respondents: pd.DataFrame, texts: dict[str, pd.Series]) -> pd.DataFrame:
@@ -511,7 +511,7 @@ def _open_responses(respondents: pd.DataFrame, texts: dict[str, pd.Series]) -> p
             {
                 "respondent": respondents["respondent"],
                 "question": name,
-                "text": text.str.strip(),
+                "text": text,
                 "language": respondents["language"],
                 "state": respondents[f"{name}_state"],
             }
@@ -545,5 +545,7 @@ def item_response(respondents: pd.DataFrame, questionnaire: Questionnaire) -> pd
         state = f"{question.name}_state"
         if state in respondents and question.is_substantive:
             counts = respondents[state].value_counts().reindex(STATES, fill_value=0)
+            if counts.sum() != len(respondents):
+                raise AssertionError(f"the states of {question.name} are not those of all rows")
             rows.append({"question": question.name, **counts.to_dict()})
     return pd.DataFrame(rows, columns=["question", *STATES])

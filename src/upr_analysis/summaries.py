@@ -32,7 +32,7 @@ def state_table(states: pd.DataFrame, unasked: int, labels: Labels) -> Table:
 
 def redaction_table(redactions: Mapping[str, int], labels: Labels) -> Table:
     """Return how many pieces of personal data were replaced, by kind."""
-    kinds = ("e-mail", "telephone", "link", "handle", "contact")
+    kinds = ("e-mail", "telephone", "link", "handle", "identity", "contact")
     rows = [(labels.say(f"redaction.{kind}"), redactions.get(kind, 0)) for kind in kinds]
     heads = [labels.say("redaction.kind"), labels.say("redaction.replaced")]
     return captioned(
