@@ -110,3 +110,58 @@ def test_any_bytes_are_read_or_refused_with_a_message(tmp_path_factory, content)
     path.write_bytes(content)
     with pytest.raises(InputError):  # no such bytes are this questionnaire's export
         read_export([path], questionnaire)
+
+
+def test_twenty_thousand_columns_too_many_are_a_short_message(questionnaire, export_file):
+    more = [f"Q{n}" for n in range(20_000)]
+    path = export_file(ROW + "," * len(more), header=",".join([HEADER, *more]))
+    with pytest.raises(InputError) as refused:
+        read_export([path], questionnaire)
+    assert len(refused.value.problems) == 21
+    assert refused.value.problems[-1] == "export.csv: 19980 more columns are no question."
+
+
+def test_words_behind_other_may_stand_under_a_heading_of_their_own(tmp_path):
+    text = PLAIN.replace(
+        "label: {en: Which kind?}", "label: {en: Which kind?}, other_column: Say which"
+    )
+    questionnaire = as_model(parse_yaml(text, "plain"), Questionnaire, "plain")
+    path = tmp_path / "export.csv"
+    path.write_text("Which kind?,Say which,Why?\nNGO,,\nOther,A choir,so\n")
+    export = read_export([path], questionnaire)
+    assert list(export.others["Q1"]) == ["", "A choir"]
+    path.write_text("Which kind?,Why?\nNGO,so\n")
+    with pytest.raises(InputError, match="no column 'Say which' for Q1"):
+        read_export([path], questionnaire)
+
+
+PLAIN = """
+title: {en: Plain}
+about: {en: Made for the tests.}
+survey:
+  - {name: Q1, type: select_one kind, label: {en: Which kind?}}
+  - {name: Q2, type: text, label: {en: Why?}}
+choices:
+  kind: [{name: ngo, label: {en: NGO}}, {name: other, label: {en: Other}, role: other}]
+"""
+
+
+def test_a_part_is_bound_by_itself_and_a_heading_with_all_of_its_parts(tmp_path):
+    text = """
+title: {en: Parts}
+about: {en: Made for the tests.}
+survey:
+  - {name: A, type: select_one rating, label: {en: Billing}, column: "Rate [Billing]"}
+  - {name: B, type: select_one rating, label: {en: Repairs}, column: Rate > Repairs}
+  - {name: C, type: select_multiple tools, label: {en: Tools}}
+choices:
+  rating: [{name: poor, label: {en: Poor}}, {name: good, label: {en: Good}}]
+  tools: [{name: index, label: {en: Index}}, {name: letter, label: {en: Letter}}]
+"""
+    questionnaire = as_model(parse_yaml(text, "parts"), Questionnaire, "parts")
+    path = tmp_path / "export.csv"
+    header = "Rate [Billing],Rate [Repairs],Tools [Index],Tools [Letter]"
+    path.write_text(f"{header}\nPoor,Good,1,0\n")
+    export = read_export([path], questionnaire)
+    assert (list(export.answers["A"]), list(export.answers["B"])) == (["Poor"], ["Good"])
+    assert export.ticks["C"].iloc[0].to_dict() == {"index": "1", "letter": "0"}

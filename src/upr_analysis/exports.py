@@ -1,6 +1,7 @@
 """Exports bound to their questionnaire: which column answers which question, nothing typed yet."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -97,14 +98,12 @@ class _Binding:
         self.questionnaire, self.language = questionnaire, language
         self.units: dict[str, list[Unit]] = {}
         self.words: dict[str, Field] = {}
-        self.missing: list[str] = []
+        self.missing: list[tuple[Question, str]] = []
         self.problems: list[str] = []
-        groups = [
-            list(some) for _, some in groupby(layout.fields, key=lambda one: (one.group, one.block))
-        ]
+        index = _Index(layout)
         for question in questionnaire.survey:
             header = plain(questionnaire.header(question, language))
-            found = list(_units(header, layout.fields, groups))
+            found = index.units(header)
             if question.other_column:
                 self._find_words(question, plain(question.other_column))
             if question.occurrence == "coalesce" and found:
@@ -112,12 +111,12 @@ class _Binding:
             elif isinstance(question.occurrence, int) and len(found) >= question.occurrence:
                 self.units[question.name] = [found[question.occurrence - 1]]
             elif not question.optional_column:
-                self.missing.append(self._missing(question, header))
+                self.missing.append((question, header))
 
     def _find_words(self, question: Question, header: str) -> None:
         one = next((one for one in self.layout.fields if header in one.names), None)
         if one is None:
-            self.missing.append(self._missing(question, header))
+            self.missing.append((question, header))
         else:
             self.words[question.name] = one
 
@@ -256,24 +255,43 @@ class _Binding:
                 "'format', 'encoding' and 'delimiter' in questionnaire.yml say otherwise."
             )
         if self.missing or self.problems:
-            raise InputError([*self.missing, *self.problems])
+            named = [self._missing(*one) for one in self.missing[:MOST_NAMED]]
+            if len(self.missing) > MOST_NAMED:
+                more = len(self.missing) - MOST_NAMED
+                named.append(f"{self.grid.file} lacks {more} more columns.")
+            raise InputError([*named, *self.problems])
 
 
-def _units(header: str, fields: Sequence[Field], groups: Sequence[Unit]) -> Iterator[Unit]:
-    """Yield what may answer a question of that header, in the order of the file.
+class _Index:
+    """The columns of a layout by every name, and by the heading that they stand under."""
 
-    That is a column that is called so, with the columns beside it if it is no part itself, or all
-    columns under that heading; or, of "heading > part", that part of it.
-    """
-    heading, _, part = header.partition(" > ")
-    for group in groups:
-        named = [one for one in group if header in one.names]
-        if part and (under := [one for one in group if heading in one.block and part in one.parts]):
-            named = named or under
-        if named and named[0].parts:
-            yield [replace(one, parts=()) for one in named[:1]]
-        elif named or any(header in one.block for one in group):
-            yield from ([one] for one in named) if len(named) > 1 else [group]
+    def __init__(self, layout: Layout) -> None:
+        self.groups = [
+            list(some) for _, some in groupby(layout.fields, key=lambda one: (one.group, one.block))
+        ]
+        self.places: dict[str, list[int]] = defaultdict(list)
+        for place, group in enumerate(self.groups):
+            for name in {name for one in group for name in (*one.names, *one.block)}:
+                self.places[name].append(place)
+
+    def units(self, header: str) -> list[Unit]:
+        """Return what may answer a question of that header, in the order of the file.
+
+        That is a column that is called so, with the columns beside it if it is no part itself, or
+        all columns under that heading; or, of "heading > part", that part of it.
+        """
+        heading, _, part = header.partition(" > ")
+        units: list[Unit] = []
+        for place in sorted({*self.places.get(header, ()), *self.places.get(heading, ())}):
+            group = self.groups[place]
+            named = [one for one in group if header in one.names]
+            if part and not named:
+                named = [one for one in group if heading in one.block and part in one.parts]
+            if named and named[0].parts:
+                units.append([replace(named[0], parts=())])
+            elif named or any(header in one.block for one in group):
+                units += [[one] for one in named] if len(named) > 1 else [group]
+        return units
 
 
 def _coalesced(first: pd.Series, second: pd.Series) -> pd.Series:
