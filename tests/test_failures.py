@@ -284,6 +284,27 @@ def test_interrupted_before_it_does_anything(project):
     assert list(project.temporary.iterdir()) == []
 
 
+def test_an_interrupt_that_python_dropped_ends_the_run_at_its_next_step():
+    code = """
+import os, signal
+from upr_analysis.interrupts import end_if_asked, listen
+listen()
+class Last:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        sum(range(10_000))  # the exception falls into this destructor, which drops it
+Last()
+print("goes on", flush=True)
+try:
+    end_if_asked()
+except KeyboardInterrupt:
+    print("ends")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["goes", "on", "ends"]
+    assert "Exception ignored" in done.stderr
+
+
 @pytest.mark.parametrize("engine", ["fork", "papermill"])
 @pytest.mark.parametrize("death", ["os.kill(os.getpid(), 9)", "os._exit(0)"])
 def test_killed_kernel_is_said_and_the_next_start_goes_on(project, engine, death):

@@ -1,7 +1,6 @@
 """The command `upr`. Heavy modules are imported where they are used, so that help is quick."""
 
 import os
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -471,6 +470,7 @@ def _fail(message: str, status: int) -> NoReturn:
 
 def main() -> None:
     """Run the command; a user's mistake is a message and exit 2, never a traceback."""
+    from upr_analysis.interrupts import listen
     from upr_analysis.problems import InputError
 
     # An optional check of links in JSON schemas that comes with JupyterLab: nine tenths of the time
@@ -478,7 +478,7 @@ def main() -> None:
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     for stream in (sys.stdout, sys.stderr):  # a console of another day may lack a minus sign
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    listen()
     try:
         app()
     except SystemExit as end:

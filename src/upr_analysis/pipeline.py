@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from upr_analysis.documents import notebook_cells
+from upr_analysis.interrupts import end_if_asked
 from upr_analysis.nursery import Nursery, quiet_environment
 from upr_analysis.parameters import Parameters, export_files, unused_name
 from upr_analysis.problems import InputError
@@ -194,11 +195,13 @@ class Runner:
         publication = Publication(parameters, self.root)
         pages: list[Future[None]] = []
         for step in STEPS:
+            end_if_asked()
             result = self._do_step(step, parameters, [one.entry for one in done])
             self._progress.step(name, step, result.status)
             done.append(result)
             pages.append(self._pages.submit(publication.add_step, result.entry))
         self._progress.pages(name)
+        end_if_asked()
         staged = self.store.staging / f"{name}.view"
         with self._slots:
             for page in pages:
