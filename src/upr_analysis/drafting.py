@@ -39,6 +39,7 @@ class Option:
     label: str
     also: tuple[str, ...] = ()
     role: str | None = None
+    by_one: bool = False  # one respondent gave it: perhaps words of one's own
 
 
 @dataclass(frozen=True)
@@ -289,7 +290,10 @@ def _options(found: Guess, has_other: bool) -> tuple[Option, ...]:
     distinct = {
         fold_label(text): text for text in reversed(found.options)
     }  # the commonest spelling
-    options = [_option(text, names) for text in reversed(distinct.values())]
+    options = [
+        replace(_option(text, names), by_one=text in found.by_one)
+        for text in reversed(distinct.values())
+    ]
     others = [option for option in options if option.role == "other"]
     if (found.write_ins or has_other) and not others:
         options.append(_option("Other", names, (), "other"))

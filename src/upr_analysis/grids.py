@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 from charset_normalizer import from_bytes
 
+from upr_analysis import unpacking
 from upr_analysis.problems import InputError
 
 BYTE_ORDER_MARKS: Final = {
@@ -277,7 +278,7 @@ def _table(rows: list[list[str]]) -> pa.Table:
 
 def _unpacked(path: Path, kind: str, sheet: str | None) -> Grid:
     """Unpack a file in a process of its own."""
-    command = [sys.executable, "-m", "upr_analysis.unpacking", str(path.resolve()), kind]
+    command = [sys.executable, "-m", unpacking.__name__, str(path.resolve()), kind]
     try:
         done = subprocess.run(
             [*command, sheet or ""], capture_output=True, timeout=PATIENCE, check=False

@@ -5,8 +5,8 @@ For drafting a questionnaire that a person reviews; a run never guesses.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal
 
@@ -81,7 +81,7 @@ class Guess:
     write_ins: bool = False  # some answers are no option
     separator: str | None = None
     date_format: str | None = None
-    details: Mapping[str, str] = field(default_factory=dict)
+    by_one: frozenset[str] = frozenset()  # options that one respondent gave
 
 
 def guess(header: str, cells: pd.Series, separators: Sequence[str]) -> Guess:
@@ -261,7 +261,9 @@ def _one(counts: Counter[str]) -> Guess | None:
     if everything and (once <= 0.25 * len(counts) or len(counts) <= SHORT_LIST):
         options = tuple(text for text, _ in counts.most_common())
         sure = 0.95 - 0.5 * once / len(counts)
-        return Guess("select_one", sure, f"{len(options)} answers, given again and again", options)
+        by_one = frozenset(text for text, times in counts.items() if times == 1)
+        why = f"{len(options)} answers, given again and again"
+        return Guess("select_one", sure, why, options, by_one=by_one)
     if covered >= 0.6 and answered / len(counts) >= 1.5:
         why = f"{len(common)} answers are {covered:.0%} of all, the others are write-ins"
         return Guess("select_one", 0.4 + 0.5 * covered, why, tuple(common), write_ins=True)

@@ -1,7 +1,7 @@
 """A new consultation's folder, drafted from an export: everything that a run needs, to be reviewed.
 
-Of what anybody answered nothing is written but the options of closed questions; the export itself
-is copied, for its owner only.
+Of what anybody answered nothing is written but the options of closed questions, marked where one
+respondent only gave them; the export itself is copied, for its owner only.
 """
 
 import json
@@ -141,7 +141,8 @@ def _choice(option: Option, language: str) -> str:
         parts.append(f"also: [{', '.join(map(_text, option.also))}]")
     if option.role:
         parts.append(f"role: {option.role}")
-    return f"{{{', '.join(parts)}}}"
+    note = "  # REVIEW: one respondent gave it; is it an option?" if option.by_one else ""
+    return f"{{{', '.join(parts)}}}{note}"
 
 
 def _groupings(items: Sequence[Item], language: str) -> list[str]:

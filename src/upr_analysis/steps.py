@@ -71,7 +71,8 @@ OUTSIDE_STEPS: Final = frozenset({"steps"})  # imported by steps, no part in the
 SHOWN_IN_STEPS: Final = ("table.html.j2", "parts.html.j2")  # templates that notebooks use
 SCIENCE: Final = (
     "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "kiwisolver", "pillow", "seaborn",
-    "rapidfuzz", "babel", "pydantic", "ruamel.yaml", "jinja2", "markupsafe",
+    "rapidfuzz", "babel", "pydantic", "ruamel.yaml", "jinja2", "markupsafe", "python-calamine",
+    "pyreadstat",
 )  # fmt: skip
 RUNNERS: Final = ("papermill", "nbconvert", "ipykernel", "nh3", "rocrate")
 
