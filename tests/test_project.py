@@ -9,7 +9,9 @@ import pytest
 from conftest import ROOT
 
 from upr_analysis import __version__
-from upr_analysis.documents import parse_yaml, read_yaml
+from upr_analysis.codebook import Codebook
+from upr_analysis.documents import as_model, parse_yaml, read_yaml
+from upr_analysis.questionnaire import Questionnaire
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -91,3 +93,10 @@ def test_readme_tells_the_commands_that_the_makefile_has():
     assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     for path in re.findall(r"\]\(([^)#:]+)\)", readme):
         assert os.path.exists(ROOT / path), path
+
+
+def test_examples_of_the_guide_are_a_questionnaire_and_a_codebook():
+    guide = (ROOT / "docs" / "adding-a-consultation.md").read_text(encoding="utf-8")
+    first, second = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    assert as_model(parse_yaml(first, "guide"), Questionnaire, "guide").closed_questions
+    assert as_model(parse_yaml(second, "guide"), Codebook, "guide").codes

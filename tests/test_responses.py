@@ -203,6 +203,16 @@ def spread(tmp_path, *rows: str, change: tuple[str, str] = ("", ""), header: str
     return type_responses(read_export([path], questionnaire), questionnaire, seed=1)
 
 
+def test_marks_of_what_was_not_asked_are_no_words_behind_other(tmp_path):
+    change = ("label: {en: None of these}, role: none", "label: {en: Other}, role: other")
+    header = "Engaged,Tools [Index],Tools [Letter],Tools [Other]"
+    rows = ("Yes,No,No,N/A", "Yes,N/A,N/A,N/A", "Yes,Yes,No,-99", "Yes,No,No,a drum")
+    responses = spread(tmp_path, *rows, change=change, header=header)
+    assert list(responses.respondents["Q2"]) == [0, 0, 1, 4]
+    assert list(responses.respondents["Q2_state"]) == ["answered", "not_asked", *["answered"] * 2]
+    assert list(responses.free_texts["text"]) == ["a drum"]
+
+
 @pytest.mark.parametrize(
     ("cells", "mask", "state"),
     [

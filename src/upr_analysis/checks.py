@@ -21,7 +21,7 @@ from upr_analysis.places import all_places
 from upr_analysis.problems import InputError, did_you_mean
 from upr_analysis.questionnaire import MOST_OPTIONS, Questionnaire, read_questionnaire
 from upr_analysis.recommendations import Report, read_report
-from upr_analysis.responses import type_responses
+from upr_analysis.responses import Responses, type_responses
 from upr_analysis.steps import notebooks
 from upr_analysis.workspace import place_corrections
 
@@ -34,6 +34,7 @@ class Checked:
 
     parameters: Parameters
     rows: int
+    notes: tuple[str, ...] = ()  # nothing wrong, but worth a look
 
 
 def check(path: Path, assignments: tuple[str, ...], root: Path) -> Checked:
@@ -46,10 +47,31 @@ def check(path: Path, assignments: tuple[str, ...], root: Path) -> Checked:
     problems += parameter_cell_problems(notebooks(root))
     if parameters is None:
         raise InputError(problems)
-    rows, others = _check_inputs(parameters, root)
-    if problems or others:
+    responses, others = _check_inputs(parameters, root)
+    if problems or others or responses is None:
         raise InputError(problems + others)
-    return Checked(parameters, rows)
+    questionnaire = read_questionnaire(root / "data" / parameters.consultation)
+    return Checked(parameters, len(responses.respondents), _notes(responses, questionnaire))
+
+
+def _notes(responses: Responses, questionnaire: Questionnaire) -> tuple[str, ...]:
+    """Return what a researcher should know of answers that can be typed, by question."""
+    changes = responses.changes
+    undeclared = changes.loc[changes["rule"] == "no declared option", "column"].value_counts()
+    typed = [
+        question.name
+        for question in questionnaire.survey
+        if question.kind in ("integer", "decimal", "datetime") and question.role is None
+    ]
+    notes = [
+        f"{name}: {count} answers hold words that are no declared option, and count as 'other'."
+        for name, count in undeclared.items()
+    ]
+    if typed:
+        notes.append(
+            f"{', '.join(typed)}: numbers and dates are typed and kept, shown in no table."
+        )
+    return tuple(notes)
 
 
 def check_together(runs: Sequence[Parameters], root: Path) -> None:
@@ -70,14 +92,14 @@ def check_together(runs: Sequence[Parameters], root: Path) -> None:
 
 def _check_inputs(
     parameters: Parameters, root: Path, with_export: bool = True
-) -> tuple[int, list[str]]:
-    """Return how many responses can be typed, and the problems of a consultation's files."""
+) -> tuple[Responses | None, list[str]]:
+    """Return the typed responses, if there are any, and the problems of a consultation's files."""
     problems: list[str] = []
     folder = root / "data" / parameters.consultation
     if not folder.is_dir():
         known = [one.name for one in (root / "data").iterdir() if one.is_dir()]
         hint = did_you_mean(parameters.consultation, known)
-        return 0, [f"data/{parameters.consultation} is not there: correct 'consultation'{hint}"]
+        return None, [f"data/{parameters.consultation} is not there: correct 'consultation'{hint}"]
     questionnaire = _tried(problems, read_questionnaire, folder)
     codebook = _tried(problems, read_codebook, folder)
     report = _tried(problems, read_report, folder)
@@ -99,13 +121,12 @@ def _check_inputs(
             problems += _published_problems(report, questionnaire, codebook)
             problems += _glyph_problems(parameters, questionnaire, codebook)
             problems += _imported_code_problems(questionnaire, codebook)
-    rows = 0
+    responses = None
     if questionnaire is not None and with_export:
         export = _tried(problems, _read, parameters, root, questionnaire)
         if export is not None:
-            rows = export.rows
-            _tried(problems, type_responses, export, questionnaire, parameters.seed)
-    return rows, problems
+            responses = _tried(problems, type_responses, export, questionnaire, parameters.seed)
+    return responses, problems
 
 
 def _read(parameters: Parameters, root: Path, questionnaire: Questionnaire) -> Export:

@@ -63,6 +63,7 @@ Outputs = Annotated[
 ]  # fmt: skip
 
 Engines = StrEnum("Engines", ["fork", "papermill"])
+Languages = StrEnum("Languages", ["en", "fr", "es"])
 EngineOption = Annotated[
     Engines | None,
     typer.Option(
@@ -367,6 +368,8 @@ def check(params: ParamsFile, assignments: Assignments = None) -> None:
     from upr_analysis.parameters import project_root
 
     checked = check_inputs(params, tuple(assignments or ()), _root(params, project_root))
+    for note in checked.notes:
+        typer.echo(note, err=True)
     typer.echo(f"{params}: nothing wrong; {checked.rows} responses can be typed.")
 
 
@@ -383,8 +386,8 @@ def init(
         typer.Option(help="The XLSForm of a KoboToolbox or ODK survey.", show_default=False),
     ] = None,
     language: Annotated[
-        str, typer.Option(help="Language of the questions in the export, as fr.")
-    ] = "en",
+        Languages, typer.Option(help="Language of the questions in the export.")
+    ] = Languages.en,
     encoding: Annotated[
         str | None,
         typer.Option(help="Of a text file, as cp1252. [default: recognised]", show_default=False),
@@ -401,7 +404,7 @@ def init(
 
     from upr_analysis.scaffold import SURE, found_consultation
 
-    done = found_consultation(export, folder, _here(), form, language, encoding)
+    done = found_consultation(export, folder, _here(), form, language.value, encoding)
     table = Table("question", "columns", "kind", "sure", box=None, pad_edge=False)
     table.add_column("why", no_wrap=True, overflow="ellipsis")
     for one in done.questions:
@@ -415,6 +418,8 @@ def init(
     for problem in done.problems:
         typer.echo(problem, err=True)
     shown = done.params.relative_to(_here())
+    if done.dropped:
+        typer.echo(f"{done.dropped} columns of the tool's hold personal data: dropped.", err=True)
     typer.echo(
         f"{done.columns} columns, {len(done.questions)} questions, {doubtful} marked REVIEW in "
         f"{folder}/questionnaire.yml. Then: upr check {shown}, and upr run {shown}",

@@ -25,8 +25,15 @@ NO_OPINION: Final = re.compile(
     re.IGNORECASE,
 )
 STAKEHOLDER: Final = re.compile(
-    r"stakeholder|(?:type|kind) of (?:organi|actor|institution|user|respondent)|"
-    r"type d['’]organi|tipo de organi|which best describes you|who are you",
+    r"stakeholder|who are you\b|qui êtes[- ]vous|quién es usted|(?:which|what) best describes you|"
+    r"(?:type|kind|category|nature) of (?:your )?(?:organi|actor|institution|user|respondent)|"
+    r"(?:type|nature|catégorie) (?:d['’]|de )(?:votre )?(?:organi|instit|acteur)|"
+    r"tipo de (?:su )?(?:organi|instit|actor)",
+    re.IGNORECASE,
+)
+CONSENT: Final = re.compile(
+    r"\bconsent|\bagree to be (?:quoted|cited)|\bmay we quote|\bconsentement|\bêtre cité|"
+    r"\bconsentimiento|\bser citad",
     re.IGNORECASE,
 )
 
@@ -237,7 +244,7 @@ def _spread(
             key=len,
         )
         label = words[-1] if words else one.parts[-1]
-        options.append(_option(label, names, [part for part in one.parts if part != label]))
+        options.append(_option(label, names, one.parts))
     if "other" in kinds.values() and not any(option.role == "other" for option in options):
         options.append(_option("Other", names, [], "other"))
     found = Guess("select_multiple", 0.95, f"{len(options)} columns with one mark each")
@@ -264,6 +271,8 @@ def _from_split(
 def _role(label: str, found: Guess) -> str | None:
     if found.kind in ("country", "contact", "respondent"):
         return found.kind
+    if found.kind == "select_one" and CONSENT.search(label):
+        return "consent"
     if found.kind == "select_one" and STAKEHOLDER.search(label):
         return "stakeholder_type"
     return "weight" if found.kind == "decimal" and re.search(r"\bweight\b", label, re.I) else None
@@ -272,6 +281,8 @@ def _role(label: str, found: Guess) -> str | None:
 def _name_of(unit: list[Field], taken: set[str]) -> str:
     """Return the code by which the export heads a question, else Q and the column's number."""
     codes = (*unit[0].block, *unit[0].names) if len(unit) > 1 else unit[0].names
+    if len(unit) == 1 and unit[0].parts:  # a row of a matrix: Q4_SQ001
+        codes = (f"{unit[0].block[0]}_{unit[0].parts[0]}",)
     name = next((one for one in codes if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,29}", one)), None)
     if name is None or name in taken or name.endswith(("_state", "_other")):
         name = f"Q{unit[0].place + 1}"

@@ -32,6 +32,7 @@ Kind = Literal[
 ]
 MOST_OPTIONS: Final = 40  # of a list that a person could choose from
 LONGEST_LIST: Final = 100  # options, where each was chosen by many: states, provinces
+SENTENCE: Final = 10  # words, more than which few options have
 SHORT_LIST: Final = 7  # options, of which one may well have been chosen by one respondent only
 FEWEST: Final = 3  # respondents who give the same answer, for it to be an option
 DATES: Final = (  # tried in this order; the first is what most tools write
@@ -93,7 +94,9 @@ def guess(header: str, cells: pd.Series, separators: Sequence[str]) -> Guess:
             return Guess("contact", 0.8, "asks for personal data; nobody gave any")
         return Guess("ignored", 0.9, "holds nothing")
     tests = (_contact, _identifier, _number, _moment, _country)
-    found = next((one for test in tests if (one := test(header, counts, len(cells)))), None)
+    found = next(
+        (one for test in tests if (one := test(header, shown or counts, len(cells)))), None
+    )
     return found or (_several(shown, separators) or _one(shown) if shown else None) or _text(counts)
 
 
@@ -172,7 +175,7 @@ def _country(header: str, counts: Counter[str], rows: int) -> Guess | None:
     ) / sum(times for _, times in common)
     if asked and known >= 0.5:
         return Guess("country", 0.6 + 0.4 * known, f"{known:.0%} are understood as places")
-    if known >= 0.9 and len(counts) > 2:
+    if known >= 0.8 and len(counts) > 2:
         return Guess("country", 0.6, f"{known:.0%} are understood as places")
     return None
 
@@ -186,6 +189,10 @@ def _several(counts: Counter[str], separators: Sequence[str]) -> Guess | None:
             if len(combinations) > 1 and len(counts) > len(options):
                 sure = min(0.95, 0.4 + 0.6 * covered * min(1, 5 * joined))
                 why = f"{len(options)} options joined in {len(combinations)} ways"
+                mark = separator.strip() or separator
+                sizes = [len(cell.strip(mark).split(mark)) for cell in counts.elements()]
+                if sizes.count(len(options)) > 0.9 * len(sizes):
+                    sure, why = 0.4, f"each answer holds all {len(options)}: is it a ranking?"
                 return Guess("select_multiple", sure, why, options, covered < 1, separator)
     return None
 
@@ -263,6 +270,10 @@ def _one(counts: Counter[str]) -> Guess | None:
         sure = 0.95 - 0.5 * once / len(counts)
         by_one = frozenset(text for text, times in counts.items() if times == 1)
         why = f"{len(options)} answers, given again and again"
+        if by_one:
+            sure, why = min(sure, 0.75), f"{why}, but for {len(by_one)}"
+        if any(len(text.split()) > SENTENCE or text.endswith(".") for text in options):
+            sure, why = 0.5, f"{why}; sentences are among them: is it a list?"
         return Guess("select_one", sure, why, options, by_one=by_one)
     if covered >= 0.6 and answered / len(counts) >= 1.5:
         why = f"{len(common)} answers are {covered:.0%} of all, the others are write-ins"

@@ -188,6 +188,16 @@ class _Typing:
         self._note(silent, question, "no answer", "made blank")
         return answers.where(~(unasked | silent), ""), unasked
 
+    def _words(self, question: Question) -> pd.Series | None:
+        """Return what was written behind "other" (n,), without cells that say that nothing was."""
+        words = self.export.others.get(question.name)
+        marks = self.not_asked | self.no_answer
+        if words is None or not marks:
+            return words
+        places, distinct = pd.factorize(words)
+        said = np.array([fold_label(cell) not in marks for cell in distinct], dtype=bool)[places]
+        return words.where(said, "")
+
     def _add_text(self, question: Question) -> None:
         if question.role == "respondent":
             self._check_identifier(question)
@@ -231,7 +241,7 @@ class _Typing:
         codes = np.array([number.get(known.get(cell, ""), -1) for cell in folded], dtype=np.int64)
         unknown = np.array([bool(cell) for cell in folded], dtype=bool) & (codes < 0)
         codes, unknown = codes[places], unknown[places]
-        words = self.export.others.get(question.name)
+        words = self._words(question)
         other = next((choice.name for choice in options if choice.role == "other"), None)
         if other is not None:
             said_of = pd.Series([self._own_words(cell) for cell in distinct], dtype="str")
@@ -257,7 +267,7 @@ class _Typing:
         options = self.questionnaire.options(question)
         bits = {choice.name: 1 << place for place, choice in enumerate(options)}
         other = next((choice.name for choice in options if choice.role == "other"), None)
-        words = self.export.others.get(question.name)
+        words = self._words(question)
         spoken = pd.Series("", index=range(self.export.rows), dtype="str")
         seen = np.full(self.export.rows, question.all_blank == "none_chosen")
         unasked = np.zeros(self.export.rows, dtype=bool)

@@ -51,7 +51,8 @@ def as_yaml(
     lists: dict[tuple[Option, ...], str] = {}
     lines = [
         f"# Drafted from {_text(grid.file)}, read as {layout.tool}. Look first at what is marked",
-        "# REVIEW; each comment says why. Add options that nobody chose, and translate the labels.",
+        "# REVIEW; each comment says why. Add options that nobody chose. Labels may be changed: a",
+        "# question is found by its `column`, an option by its label or what stands under `also`.",
         f"title: {{{language}: {_text(title)}}}",
         f"about: {{{language}: {_text('Who was asked what, when and by whom: to be written.')}}}",
         f"format: {layout.tool}",
@@ -102,8 +103,7 @@ def _entry(
         f"    type: {kind}",
         f"    label: {{{language}: {_text(item.label or item.name)}}}",
     ]
-    if item.header != (item.label or item.name):
-        lines.append(f"    column: {_text(item.header)}")
+    lines.append(f"    column: {_text(item.header)}")
     if item.occurrence > 1:
         lines.append(f"    occurrence: {item.occurrence}")
     if item.role:
@@ -193,6 +193,7 @@ class Founded:
     params: Path
     questions: tuple[Item, ...]
     columns: int
+    dropped: int  # the tool's columns of personal data
     problems: tuple[str, ...]
 
 
@@ -232,7 +233,9 @@ def found_consultation(
     }.items():
         if not path.exists():
             path.write_text(content, encoding="utf-8")
-    return Founded(folder, params, drafted.items, grid.width, _does_not_fit(kept, questionnaire))
+    dropped = sum(one.own == "personal" for one in layout.fields)
+    problems = _does_not_fit(kept, questionnaire)
+    return Founded(folder, params, drafted.items, grid.width, dropped, problems)
 
 
 def _refuse_used(folder: Path, root: Path) -> None:
