@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from upr_analysis.documents import as_model, parse_yaml
 from upr_analysis.questionnaire import Questionnaire
@@ -59,6 +60,16 @@ groupings:
       - {name: asia, label: {en: Asia and the Pacific}, of: [asia_pacific]}
 """
 HEADER = "Id,Lang,Kind,Tools,Countries,Engaged,How,Why,E-mail"
+
+
+@pytest.fixture(autouse=True)
+def one_process_with_stock_kernels(request, tmp_path_factory: pytest.TempPathFactory):
+    """Let no two tests start stock kernels at once: processes race for the same ports."""
+    if "papermill" not in request.node.nodeid:
+        yield
+        return
+    with FileLock(tmp_path_factory.getbasetemp().parent / "stock-kernels.lock"):
+        yield
 
 
 @pytest.fixture

@@ -260,8 +260,9 @@ def test_looking_for_results_removes_none(tmp_path):
 def test_interrupted_in_a_cell_it_ends_its_kernels_and_keeps_what_is_done(project, engine, number):
     project.spoil(CODING, "import time; time.sleep(60)")
     process = project.start("--engine", engine)
-    assert process.stdout.readline() == "01_ingest\trun\n"
-    assert process.stdout.readline() == "02_clean\trun\n"
+    for step in ("01_ingest", "02_clean"):
+        line = process.stdout.readline()
+        assert line == f"{step}\trun\n", process.stderr.read()
     time.sleep(1)
     process.send_signal(number)
     began = time.monotonic()
