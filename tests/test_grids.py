@@ -67,6 +67,16 @@ def test_what_a_csv_writer_wrote_is_read_again(tmp_path_factory, rows):
     assert cells(path) == rows
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.text('ab"\n\r, é', max_size=40), min_size=3, max_size=3), min_size=30))
+def test_a_file_of_many_blocks_is_read_as_python_reads_it(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("blocks") / "export.csv"
+    path.write_bytes(as_csv([["a", "b", "c"], *rows]).encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("upr_analysis.grids.BLOCK", 512)
+        assert cells(path) == [["a", "b", "c"], *rows]
+
+
 def test_rows_are_numbered_as_in_the_file_though_a_line_is_blank(tmp_path):
     path = tmp_path / "export.csv"
     path.write_text("id,Why\n\n1,so\n,\n2,so\n")

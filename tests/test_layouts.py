@@ -305,6 +305,10 @@ def test_headings_for_what_is_no_option(heading, is_one):
     ("cell", "words"),
     [
         ("Other: a map", "a map"), ("Other (a map)", "a map"), ("Autre : une carte", "une carte"),
+        ("Other - my own reason", "my own reason"), ("Other, the drought", "the drought"),
+        ("Other (please specify) (a map)", "a map"), ("Other (please specify): a map", "a map"),
+        ("Other - Write In (Required)", ""), ("Autre (précisez)", ""),
+        ("Other/Not listed", "Not listed"),
         ("Other (please specify)", ""), ("-oth-", ""), ("Other", ""), ("Otro (especifique)", ""),
     ],
 )  # fmt: skip

@@ -232,6 +232,14 @@ def test_marks_of_a_select_all_question_over_columns(tmp_path, cells, mask, stat
     assert (respondents["Q2"][0], respondents["Q2_state"][0]) == (mask, state)
 
 
+def test_an_option_called_no_is_ticked_by_its_word_only_where_no_word_for_yes_is_used(tmp_path):
+    change = ("{name: index, label: {en: Index}}", "{name: index, label: {en: 'No'}}")
+    header = "Engaged,Tools [No],Tools [Letter],Tools [None of these]"
+    for cells, mask in (("No,Yes,No", 2), ("Yes,No,No", 1), ("No,,", 1), ("No,Letter,", 3)):
+        responses = spread(tmp_path, f"Yes,{cells}", change=change, header=header)
+        assert responses.respondents["Q2"][0] == mask
+
+
 def test_blank_columns_are_nothing_chosen_where_the_questionnaire_says_so(tmp_path):
     change = ("label: {en: Tools}}", "label: {en: Tools}, all_blank: none_chosen}")
     respondents = spread(tmp_path, "Yes,,,", change=change).respondents

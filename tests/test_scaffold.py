@@ -187,3 +187,19 @@ def test_help_says_what_is_recognised():
     )  # fmt: skip
     for tool in ("SurveyMonkey", "LimeSurvey", "Qualtrics", "KoboToolbox", "xlsx", "SPSS"):
         assert tool in done.stdout
+
+
+def test_no_header_and_no_option_breaks_what_is_drafted(root):
+    odd = [
+        'He said: "yes" # {no}',
+        "line\u2028break\x85",
+        "\ufeffمن أنت؟",
+        "emoji 😀, [a]: b > c",
+        "- x",
+    ]
+    header = ",".join(f'"{text.replace(chr(34), chr(34) * 2)}"' for text in odd)
+    cell = '"*&!|>%@` \u2028, ""a""" '.strip()
+    export = write(root, "\n".join([header, *[",".join([cell] * len(odd))] * 12]) + "\n")
+    done = found_consultation(export, root / "data" / "odd", root)
+    assert done.problems == ()
+    assert len(read_questionnaire(done.folder).survey) == len(odd)

@@ -14,6 +14,7 @@ from upr_analysis.grids import Grid
 from upr_analysis.guessing import COUNTED, NOT_SHOWN, Guess, Kind, are_ticks, guess
 from upr_analysis.layouts import Field, Layout, is_other
 from upr_analysis.marks import TICKED, UNTICKED, fold_label
+from upr_analysis.questionnaire import MOST_OPTIONS
 from upr_analysis.responses import names_of_language
 
 NONE: Final = re.compile(
@@ -154,7 +155,7 @@ def _questions(unit: list[Field], grid: Grid, layout: Layout) -> list[list[Field
         return [unit]
     parts = [one for one in unit if one.parts and not _is_other(one)]
     answers = [one for one in unit if not one.parts]
-    if len(parts) > 1 and not answers:
+    if 1 < len(parts) < MOST_OPTIONS and not answers:
         cells = [(one.parts, grid.column(one.place, layout.header_rows)) for one in parts]
         if are_ticks(cells):
             return [unit]

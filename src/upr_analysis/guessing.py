@@ -15,6 +15,7 @@ import pandas as pd
 from upr_analysis.marks import TICKED, UNTICKED, fold_label
 from upr_analysis.places import resolve
 from upr_analysis.privacy import EMAIL, is_phone, plain_copy
+from upr_analysis.questionnaire import MOST_OPTIONS as MOST_BITS
 from upr_analysis.responses import FRACTION, WHOLE
 
 Kind = Literal[
@@ -184,7 +185,7 @@ def _several(counts: Counter[str], separators: Sequence[str]) -> Guess | None:
     """Options joined in one cell: the same pieces again and again, in more ways than pieces."""
     for separator in dict.fromkeys((*separators, ", ", ";", "; ", " | ")):
         options, covered, joined = pieces_of(counts, separator)
-        if 2 <= len(options) <= 2 * MOST_OPTIONS and joined >= 0.05 and covered >= 0.6:
+        if 2 <= len(options) < MOST_BITS and joined >= 0.05 and covered >= 0.6:
             combinations = {cell for cell in counts if separator.strip() in cell}
             if len(combinations) > 1 and len(counts) > len(options):
                 sure = min(0.95, 0.4 + 0.6 * covered * min(1, 5 * joined))

@@ -29,10 +29,11 @@ OTHER: Final = re.compile(  # "Other (please specify)", "Autre :", "-oth-"; not 
     r"|-?oth-?$|(?:please )?specify\b|(?:merci de |veuillez )?pr[ée]cise[rz]\b|especif[ií]que",
     re.IGNORECASE,
 )
-BEHIND_OTHER: Final = re.compile(
-    r"(?:others?|autres?|otr[oa]s?) ?(?:\((?:please|write|pr[ée]cis|especif)[^)]*\) ?)?"
-    r"(?:: ?(.+)|\((.+)\))?",
-    re.IGNORECASE | re.DOTALL,
+HEAD_OF_OTHER: Final = re.compile(
+    r"(?:-?oth-?|others?|autres?|otr[oa]s?)\b[ :–—-]*"
+    r"(?:[(\[]?(?:please|write|specify|text|words?|answers?|pr[ée]cis|especif|veuillez|merci)"
+    r"[^:)\]]*[)\]]?)?(?: ?\([^)]*(?:required|obligat)[^)]*\))?|-oth-",
+    re.IGNORECASE,
 )
 SUFFIX: Final = re.compile(r"_(?:\d+(?:_\d+)*(?:_TEXT)?|TEXT)$")  # of a code of Qualtrics
 
@@ -78,8 +79,10 @@ def is_other(heading: str) -> bool:
 
 def words_behind_other(cell: str) -> str:
     """Return what was written in a cell as "Other: a map" or "Other (a map)"; "" for no words."""
-    match = BEHIND_OTHER.fullmatch(cell.strip())
-    return (match[1] or match[2] or "") if match else ""
+    head = HEAD_OF_OTHER.match(cell.strip())
+    words = cell.strip()[head.end() if head else 0 :].strip(" \t\n:,;/-–—…")
+    bracketed = re.fullmatch(r"[(\[](.*)[)\]]", words, re.DOTALL)
+    return bracketed[1] if bracketed else words
 
 
 def lay_out(grid: Grid, tool: Tool | None = None) -> Layout:

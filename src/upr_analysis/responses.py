@@ -304,10 +304,16 @@ class _Typing:
         seen and the option not chosen. Anything else is an error.
         """
         choices = {choice.name: choice for choice in self.questionnaire.options(question)}
+        # beside a word for yes, "No" in the column of the option "No" is a word for no
+        cells_of = self.export.ticks[question.name]
+        said_yes = any(
+            fold_label(cell) in TICKED for option in cells_of for cell in cells_of[option].unique()
+        )
         mask = np.zeros(self.export.rows, dtype=np.int64)
         marked, unasked = np.zeros((2, self.export.rows), dtype=bool)
         for option, cells in self.export.ticks[question.name].items():
-            own = spellings([choices[str(option)]])
+            own = set(spellings([choices[str(option)]]))
+            own -= UNTICKED if said_yes else set()
             places, distinct = pd.factorize(cells)
             folded = [fold_label(cell) for cell in distinct]
             named = is_other if choices[str(option)].role == "other" else own.__contains__

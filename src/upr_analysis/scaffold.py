@@ -181,8 +181,13 @@ def _groupings(items: Sequence[Item], language: str) -> list[str]:
 
 
 def _text(text: str) -> str:
-    """Return a text as YAML 1.2 holds it: a JSON string is one."""
-    return json.dumps(text, ensure_ascii=False)
+    """Return a text as YAML 1.2 holds it: a JSON string is one, what breaks a line escaped."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return re.sub(
+        r"[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]",
+        lambda match: f"\\u{ord(match[0]):04x}",
+        quoted,
+    )
 
 
 @dataclass(frozen=True)
@@ -225,7 +230,6 @@ def found_consultation(
     if export.resolve() != kept.resolve():
         kept.touch(mode=0o600)
         shutil.copyfile(export, kept)
-    (folder / "questionnaire.yml").write_text(text, encoding="utf-8")
     for path, content in {
         folder / "codebook.yml": CODEBOOK.format(language=language),
         folder / "README.md": README.format(name=folder.name, export=kept.name),
@@ -233,6 +237,10 @@ def found_consultation(
     }.items():
         if not path.exists():
             path.write_text(content, encoding="utf-8")
+    # last and at once: while it is not there, this can be begun again
+    unfinished = folder / "questionnaire.yml.part"
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(folder / "questionnaire.yml")
     dropped = sum(one.own == "personal" for one in layout.fields)
     problems = _does_not_fit(kept, questionnaire)
     return Founded(folder, params, drafted.items, grid.width, dropped, problems)
