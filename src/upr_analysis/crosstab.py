@@ -153,7 +153,8 @@ def grouped(
 def tally(items: Items, groups: Groups | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Count respondents: returns (groups, items) counts and (groups,) bases of those who answered.
 
-    Without groups there is one row, everyone.
+    Without groups there is one row, everyone. AssertionError where the options of a single choice,
+    or groups that do not overlap, do not add up to those who answered.
     """
     groups = groups or _everyone(len(items.values))
     inside = items.answered[groups.people]
@@ -164,7 +165,13 @@ def tally(items: Items, groups: Groups | None = None) -> tuple[np.ndarray, np.nd
     else:
         bits = [np.bincount(codes[values >> bit & 1 == 1], minlength=size) for bit in range(width)]
         counts = np.array(bits, dtype=np.int64).reshape(width, size).T
-    return counts, np.bincount(codes, minlength=size)
+    bases = np.bincount(codes, minlength=size)
+    everyone = int(items.answered.sum())
+    if (items.exclusive and (counts.sum(axis=1) != bases).any()) or (
+        bases.sum() < everyone if groups.overlapping else bases.sum() != everyone
+    ):
+        raise AssertionError(f"counts of {items.question} are not of those who answered it")
+    return counts, bases
 
 
 def _everyone(size: int) -> Groups:
