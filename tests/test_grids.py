@@ -77,6 +77,16 @@ def test_a_file_of_many_blocks_is_read_as_python_reads_it(tmp_path_factory, rows
         assert cells(path) == [["a", "b", "c"], *rows]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_line_end_between_two_blocks_is_kept(tmp_path, monkeypatch, encoding):
+    monkeypatch.setattr("upr_analysis.grids.BLOCK", 64)
+    path = tmp_path / "export.csv"
+    for length in range(40, 60):
+        rows = [["a", "b"], ["x" * length, "first\r\nsecond"], ["y", "z"]]
+        path.write_bytes(as_csv(rows).encode(encoding))
+        assert cells(path) == rows
+
+
 def test_rows_are_numbered_as_in_the_file_though_a_line_is_blank(tmp_path):
     path = tmp_path / "export.csv"
     path.write_text("id,Why\n\n1,so\n,\n2,so\n")

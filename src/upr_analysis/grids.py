@@ -113,10 +113,12 @@ class _Scanned:
     size: int
     quotes: int
     holds_nul: bool
+    parts_line_end: bool  # whether a block ends between \r and \n
 
 
 def _scan(path: Path) -> _Scanned:
     digest, start, size, quotes, holds_nul = hashlib.sha256(), b"", 0, 0, False
+    last, parts_line_end = b"", False
     with path.open("rb") as file:
         while chunk := file.read(BLOCK):
             digest.update(chunk)
@@ -124,7 +126,9 @@ def _scan(path: Path) -> _Scanned:
             size += len(chunk)
             quotes += chunk.count(b'"')
             holds_nul = holds_nul or b"\0" in chunk
-    return _Scanned(digest.hexdigest(), start, size, quotes, holds_nul)
+            parts_line_end = parts_line_end or (last == b"\r" and chunk[:1] == b"\n")
+            last = chunk[-1:]
+    return _Scanned(digest.hexdigest(), start, size, quotes, holds_nul, parts_line_end)
 
 
 def kind_of(start: bytes) -> str:
@@ -151,10 +155,14 @@ def _read_text(path: Path, scanned: _Scanned, encoding: str | None, delimiter: s
     delimiter = delimiter or delimiter_of(start)
     width = _width(path if content is None else io.BytesIO(content), delimiter)
     table = None
-    if scanned.quotes % 2 == 0:
-        table = _quickly(
-            str(path) if content is None else pa.BufferReader(content), delimiter, width
-        )
+    # Arrow loses the \n of a \r\n in a quoted cell where a block ends between the two
+    apart = scanned.parts_line_end
+    if content is not None:
+        ends = range(BLOCK, len(content), BLOCK)
+        apart = any(content[end - 1 : end + 1] == b"\r\n" for end in ends)
+    if scanned.quotes % 2 == 0 and not apart:
+        source = str(path) if content is None else pa.BufferReader(content)
+        table = _quickly(source, delimiter, width)
     numbers: Sequence[int] = range(1, 1 + (0 if table is None else table.num_rows))
     if table is None:
         text = _decoded(path, "utf-8-sig") if content is None else content.decode()
