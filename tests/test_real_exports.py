@@ -88,7 +88,10 @@ def typed(name: str) -> Responses:
 
 def chosen(name: str, question: str) -> Counter[str]:
     """Count a closed question's options, by label, as typed."""
-    questionnaire, respondents = drafted(name).questionnaire, typed(name).respondents
+    return counted(drafted(name).questionnaire, typed(name).respondents, question)
+
+
+def counted(questionnaire: Questionnaire, respondents: pd.DataFrame, question: str) -> Counter[str]:
     options = questionnaire.options(question)
     labels = [option.label["en"] for option in options]
     answers = respondents[question]
@@ -183,6 +186,19 @@ def published(path: Path) -> list[tuple[str, str, float]]:
     return [(question, option, float(cell)) for question, option, cell in found if cell and option]
 
 
+def reviewed(questionnaire: Questionnaire, options: list[tuple[str, str]]) -> Questionnaire:
+    """Add to a draft the options (question, text) that it lacks, as whoever knows the form does."""
+    about = questionnaire.model_dump()
+    for name, text in options:
+        question = questionnaire.question(name)
+        known = about["choices"][question.choice_list]
+        texts = {choice["label"]["en"].removesuffix(".0").strip().casefold() for choice in known}
+        if text.removesuffix(".0").strip().casefold() not in texts:
+            added = {"name": f"added_{len(known)}", "label": {"en": text}}
+            about["choices"][question.choice_list] = (*known, added)
+    return as_model(about, Questionnaire, "reviewed")
+
+
 def test_published_tables_of_rse_uk_2016_are_counted_again():
     """Each count of the tables of the Software Sustainability Institute's survey of 2016."""
     questionnaire = drafted("rse_uk_2016").questionnaire
@@ -191,19 +207,24 @@ def test_published_tables_of_rse_uk_2016_are_counted_again():
         header = str(question.column or question.label["en"])
         by_text[header] = question.name
         by_text[header.partition(". ")[2]] = question.name
+    tables = [
+        (path.name, by_text[text], option, count)
+        for path in sorted((DATA / "rse_uk_2016" / "published_2016_uk").glob("[a-z]*.csv"))
+        if "PERC" not in path.name
+        for text, option, count in published(path)
+        # others are left out of the public export, or are numbers that were typed
+        if text in by_text and questionnaire.question(by_text[text]).is_closed
+    ]
+    complete = reviewed(questionnaire, [(name, option) for _, name, option, _ in tables])
+    export = read_export([DATA / EXPORTS["rse_uk_2016"][0]], complete)
+    respondents = type_responses(export, complete, seed=1).respondents
     compared, differing = Counter[str](), []
-    for path in sorted((DATA / "rse_uk_2016" / "published_2016_uk").glob("[a-z]*.csv")):
-        if "PERC" in path.name:
-            continue
-        for text, option, count in published(path):
-            name = by_text.get(text)
-            if name is None or not questionnaire.question(name).is_closed:
-                continue  # left out of the public export, or a number that was typed
-            counts = chosen("rse_uk_2016", name)
-            counts = Counter({label.removesuffix(".0"): n for label, n in counts.items()})
-            compared[path.name] += 1
-            if counts[option.removesuffix(".0")] != count:
-                differing.append((path.name, option, int(count), counts[option]))
+    for table, name, option, count in tables:
+        compared[table] += 1
+        ours = counted(complete, respondents, name)
+        ours = Counter({label.removesuffix(".0"): n for label, n in ours.items()})
+        if ours[option.removesuffix(".0")] != count:
+            differing.append((table, option, int(count), ours[option]))
     # A table of 592 respondents stands among those of these 273. "Never" is spelt with a space at
     # its end by some, whom the published tables leave out: 16 and 58 of ours.
     differing = [one for one in differing if one[0] != "paper1_2_4_5.csv"]

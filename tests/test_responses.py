@@ -4,9 +4,10 @@ from hypothesis import strategies as st
 
 from upr_analysis.documents import as_model, parse_yaml
 from upr_analysis.exports import read_export
+from upr_analysis.marks import OptionSplitter
 from upr_analysis.problems import InputError
 from upr_analysis.questionnaire import Question, Questionnaire
-from upr_analysis.responses import OptionSplitter, asks_for_names, item_response, type_responses
+from upr_analysis.responses import asks_for_names, item_response, type_responses
 
 OPTIONS = {"index": "index", "letter, of the high commissioner": "letter", "letter": "plain"}
 

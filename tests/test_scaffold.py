@@ -177,7 +177,9 @@ def test_an_xlsform_is_the_questionnaire(root):
     assert drafted.question("litres").optional_column
     text = (done.folder / "questionnaire.yml").read_text(encoding="utf-8")
     assert "REVIEW: asked where ${who} = 'farm' and ${how} != ''" in text
-    assert [one.role for one in drafted.survey if one.role] == ["respondent", "started"]
+    assert [one.role for one in drafted.survey if one.role] == [
+        "respondent", "started", "stakeholder_type",
+    ]  # fmt: skip
 
 
 def test_help_says_what_is_recognised():

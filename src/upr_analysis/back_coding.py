@@ -44,8 +44,9 @@ def read_decisions(consultation: Path, questionnaire: Questionnaire) -> Decision
         question = names.get(row["question"])
         options = tuple(row["option"].split())
         if question is None:
+            # a cell may have slipped here from the next column: no word of it is shown
             hint = did_you_mean(row["question"], names)
-            problems.append(f"{path} line {line}: {row['question']!r} is no closed question{hint}")
+            problems.append(f"{path} line {line}: 'question' names no closed question{hint}")
             continue
         known = [choice.name for choice in questionnaire.options(question)]
         unknown = [option for option in options if option not in known]

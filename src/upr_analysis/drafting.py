@@ -10,12 +10,21 @@ from typing import Final
 
 import pandas as pd
 
-from upr_analysis.grids import Grid
-from upr_analysis.guessing import COUNTED, NOT_SHOWN, Guess, Kind, are_ticks, guess
+from upr_analysis.grids import Grid, plain
+from upr_analysis.guessing import (
+    COUNTED,
+    MARKS,
+    NOT_SHOWN,
+    Guess,
+    Kind,
+    are_ticks,
+    guess,
+    tool_words,
+)
 from upr_analysis.layouts import Field, Layout, is_other
-from upr_analysis.marks import TICKED, UNTICKED, fold_label
-from upr_analysis.questionnaire import MOST_OPTIONS
-from upr_analysis.responses import names_of_language
+from upr_analysis.marks import FRACTION, TICKED, UNTICKED, fold_label, names_of_language
+from upr_analysis.privacy import EMAIL
+from upr_analysis.questionnaire import MOST_OPTIONS, RESERVED
 
 NONE: Final = re.compile(
     r"none of (?:these|the above)|^no others?$|ninguna? de|aucune? (?:de|des)", re.I
@@ -47,7 +56,6 @@ class Option:
     label: str
     also: tuple[str, ...] = ()
     role: str | None = None
-    by_one: bool = False  # one respondent gave it: perhaps words of one's own
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,29 @@ class Draft:
     not_asked: tuple[str, ...]
     decimal_comma: bool
     languages: tuple[str, ...] = ()
+
+
+def header_holds_answers(grid: Grid, layout: Layout) -> bool:
+    """Whether the header of a file with one row of it looks like a row of answers.
+
+    Three in ten of its cells are then given again below, or are an address, a date or a number
+    above others.
+    """
+    if layout.header_rows > 1:
+        return False
+    headings = [(one.names[0], grid.column(one.place, 1)) for one in layout.fields if one.names[0]]
+    return sum(_is_answer(*one) for one in headings) >= max(2, 0.3 * len(headings))
+
+
+def _is_answer(heading: str, cells: pd.Series) -> bool:
+    if EMAIL.search(heading) or re.match(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b", heading):
+        return True
+    below = cells[cells.str.strip() != ""]
+    if re.fullmatch(FRACTION, heading):
+        return len(below) > 0 and bool(below.str.fullmatch(FRACTION).mean() > 0.9)
+    # in the column of one option its own heading is the mark
+    others = {fold_label(cell) for cell in below.unique()} - {fold_label(heading)} - MARKS
+    return bool(others) and bool((below.map(plain) == heading).any())
 
 
 def draft(grid: Grid, layout: Layout) -> Draft:
@@ -157,7 +188,7 @@ def _questions(unit: list[Field], grid: Grid, layout: Layout) -> list[list[Field
     answers = [one for one in unit if not one.parts]
     if 1 < len(parts) < MOST_OPTIONS and not answers:
         cells = [(one.parts, grid.column(one.place, layout.header_rows)) for one in parts]
-        if are_ticks(cells):
+        if are_ticks(unit[0].block, cells):
             return [unit]
     if len(answers) == 1 and len(unit) == 2 and _is_other(unit[1]):
         return [unit]
@@ -204,17 +235,31 @@ def _item(
         return _from_split(unit, header, label, name, grid, layout)
     found = guess(label, cells, separators)
     if first.names[0] in grid.labels:
-        labels = dict.fromkeys((*grid.labels[first.names[0]], *cells.unique()))
-        found = Guess("select_one", 0.98, "its values have labels", tuple(filter(None, labels)))
+        found = _by_labels(found, cells, grid.labels[first.names[0]])
     kinds = {first.place: found.kind, **{one.place: "other" for one in unit[1:]}}
     options = _options(found, has_other=len(unit) > 1)
-    return Item(name, header, label, found, options, _role(label, found), columns=kinds)
+    return Item(name, header, label, found, options, role_of(label, found), columns=kinds)
 
 
 _OWN: Final[dict[str, Kind]] = {
     "respondent": "respondent", "started": "datetime", "submitted": "datetime",
     "language": "language", "personal": "contact",
 }  # fmt: skip
+
+
+def _by_labels(found: Guess, cells: pd.Series, labels: Sequence[str]) -> Guess:
+    """Return a choice between a variable's value labels, where these are what most answers are.
+
+    What has no label is an answer in own words; a number of which few values have one stays one.
+    """
+    answered = cells[cells != ""]
+    labelled = answered.isin(labels).sum()
+    if len(answered) and labelled < len(answered) / 2:
+        return replace(found, sure=min(found.sure, 0.7), why=f"{found.why}; some have labels")
+    own_words = int(labelled) < len(answered)
+    why = "its values have labels" + ", and some answers have none" * own_words
+    sure = 0.7 if own_words else 0.98
+    return Guess("select_one", sure, why, tuple(dict.fromkeys(labels)), write_ins=own_words)
 
 
 def _kept(found: Guess, header: str) -> Guess:
@@ -228,23 +273,16 @@ def _spread(
     unit: list[Field], grid: Grid, layout: Layout
 ) -> tuple[Guess, tuple[Option, ...], dict[int, str]]:
     """Draft a select-all question of which each option has a column."""
-    options, kinds, names = [], {}, set[str]()
+    options, kinds, names, seen = [], {}, set[str](), Counter[str]()
     for one in unit:
         cells = grid.column(one.place, layout.header_rows)
         if _is_other(one) and not _holds_marks(one, cells):
             kinds[one.place] = "other"
             continue
         kinds[one.place] = "tick"
-        words = sorted(
-            {
-                cell
-                for cell in cells.unique()
-                if fold_label(cell) not in TICKED | UNTICKED | NOT_SHOWN
-            }
-            - {""},
-            key=len,
-        )
-        label = words[-1] if words else one.parts[-1]
+        label = tool_words(one.block, one.parts, cells) or one.parts[-1]
+        seen[fold_label(label)] += 1
+        label += f" ({seen[fold_label(label)]})" * (seen[fold_label(label)] > 1)
         options.append(_option(label, names, one.parts))
     if "other" in kinds.values() and not any(option.role == "other" for option in options):
         options.append(_option("Other", names, [], "other"))
@@ -269,7 +307,8 @@ def _from_split(
     )
 
 
-def _role(label: str, found: Guess) -> str | None:
+def role_of(label: str, found: Guess) -> str | None:
+    """Return what a question is for, by its label and what it holds; None for most."""
     if found.kind in ("country", "contact", "respondent"):
         return found.kind
     if found.kind == "select_one" and CONSENT.search(label):
@@ -285,14 +324,15 @@ def _name_of(unit: list[Field], taken: set[str]) -> str:
     if len(unit) == 1 and unit[0].parts:  # a row of a matrix: Q4_SQ001
         codes = (f"{unit[0].block[0]}_{unit[0].parts[0]}",)
     name = next((one for one in codes if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,29}", one)), None)
-    if name is None or name in taken or name.endswith(("_state", "_other")):
+    if name is None or name in taken:
         name = f"Q{unit[0].place + 1}"
-    return name if name not in RENAMED else f"{name}_given"
+    return free_name(name, taken)
 
 
-RENAMED: Final = frozenset(
-    ("respondent", "language", "started", "submitted", "weight", "themes", "codes")
-)
+def free_name(name: str, taken: set[str]) -> str:
+    """Return a name that a question may have beside those taken, which are not changed."""
+    is_reserved = name in RESERVED or name.endswith(("_state", "_other"))
+    return unused(f"{name}_given" if is_reserved else name, set(taken))
 
 
 def _options(found: Guess, has_other: bool) -> tuple[Option, ...]:
@@ -302,10 +342,7 @@ def _options(found: Guess, has_other: bool) -> tuple[Option, ...]:
     distinct = {
         fold_label(text): text for text in reversed(found.options)
     }  # the commonest spelling
-    options = [
-        replace(_option(text, names), by_one=text in found.by_one)
-        for text in reversed(distinct.values())
-    ]
+    options = [_option(text, names) for text in reversed(distinct.values())]
     others = [option for option in options if option.role == "other"]
     if (found.write_ins or has_other) and not others:
         options.append(_option("Other", names, (), "other"))
@@ -328,15 +365,20 @@ def _option(
     elif role is None and NO_OPINION.search(text):
         role = "no_opinion"
     role = None if role == "other" and "other" in names else role
-    name = role if role == "other" else _slug(text)
-    while name in names:
+    name = role if role == "other" else slug(text)
+    return Option(unused(name, names), text, tuple(also), role)
+
+
+def unused(name: str, taken: set[str]) -> str:
+    """Return a name that is not taken yet, the same with a number where it is, and take it."""
+    while name in taken:
         stem, _, number = name.rpartition("_")
         name = f"{stem}_{int(number) + 1}" if stem and number.isdigit() else f"{name}_2"
-    names.add(name)
-    return Option(name, text, tuple(also), role)
+    taken.add(name)
+    return name
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
     """Return a short name for an option: its first words, in plain letters."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().casefold()
     words = re.findall(r"[a-z0-9]+", plain)
@@ -345,5 +387,11 @@ def _slug(text: str) -> str:
         if len(name) + len(word) > 30:
             break
         name += f"_{word}"
-    name = name[:40]
+    return as_name(name[:40])
+
+
+def as_name(text: str) -> str:
+    """Return a text as a name that a questionnaire may have: plain letters, digits and _."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    name = re.sub(r"\W", "_", plain) or "n"
     return name if name[0].isalpha() else f"n{name}"

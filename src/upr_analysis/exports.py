@@ -121,11 +121,16 @@ class _Binding:
             self.words[question.name] = one
 
     def _missing(self, question: Question, header: str) -> str:
-        names = [name for one in self.layout.fields for name in (*one.names[:1], *one.block[:1])]
+        names = map(self._shown, self.layout.fields)
         return (
             f"{self.grid.file} has no column {_short(header)!r} for {question.name}: correct "
             f"'column' in questionnaire.yml{did_you_mean(header, filter(None, names))}"
         )
+
+    def _shown(self, one: Field) -> str:
+        """Return how messages call a column; the second of two header rows may be answers."""
+        two_rows = self.layout.tool == "surveymonkey"
+        return one.block[0] if two_rows and one.block else one.names[0]
 
     def export(self) -> Export:
         """Return the bound columns; InputError with everything that does not fit."""
@@ -225,11 +230,12 @@ class _Binding:
             and not ignored.intersection(one.names + one.block)
             and not (one.names[0] == "" and self._says_nothing(one))
         ]
+        shown = [(one.place + 1, self._shown(one)) for one in left[:MOST_NAMED]]
         named = [
-            f"{self.grid.file}: column {one.place + 1} ({_short(one.names[0])!r}) is no question "
-            "of questionnaire.yml: declare it, or list it under 'ignored'"
-            f"{did_you_mean(one.names[0], known)}"
-            for one in left[:MOST_NAMED]
+            f"{self.grid.file}: column {place} ({_short(heading)!r}) is no question of "
+            "questionnaire.yml: declare it, or list it under 'ignored'"
+            f"{did_you_mean(heading, known)}"
+            for place, heading in shown
         ]
         if len(left) > MOST_NAMED:
             named.append(

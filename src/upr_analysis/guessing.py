@@ -5,18 +5,24 @@ For drafting a questionnaire that a person reviews; a run never guesses.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal
 
 import pandas as pd
 
-from upr_analysis.marks import TICKED, UNTICKED, fold_label
+from upr_analysis.marks import (
+    FRACTION,
+    TICKED,
+    UNTICKED,
+    WHOLE,
+    fold_label,
+    with_plain_digits,
+)
 from upr_analysis.places import resolve
 from upr_analysis.privacy import EMAIL, is_phone, plain_copy
 from upr_analysis.questionnaire import MOST_OPTIONS as MOST_BITS
-from upr_analysis.responses import FRACTION, WHOLE
 
 Kind = Literal[
     "respondent",
@@ -33,6 +39,19 @@ Kind = Literal[
 ]
 MOST_OPTIONS: Final = 40  # of a list that a person could choose from
 LONGEST_LIST: Final = 100  # options, where each was chosen by many: states, provinces
+# Points of scales and the like, that tell nothing of whoever chose them.
+COMMONPLACE: Final = re.compile(
+    r"\d+|(?:(?:very|somewhat|strongly|totally|rather|quite|mostly|not|not at all|neither|nor|more|"
+    r"less|than|once|a|an|day|week|month|year|or|très|plutôt|pas|du tout|tout à fait|muy|nada|poco|"
+    r"totalmente|de|en)[ ,]*)*"
+    r"(?:yes|no|maybe|agree|disagree|neutral|undecided|never|rarely|seldom|sometimes|often|always|"
+    r"usually|occasionally|daily|weekly|monthly|yearly|poor|fair|good|bad|excellent|low|medium|high|"
+    r"important|likely|unlikely|satisfied|dissatisfied|useful|easy|difficult|oui|non|peut-être|"
+    r"d['’]accord|jamais|rarement|parfois|souvent|toujours|bon|mauvais|moyen|importante?|"
+    r"satisfaite?|sí|quizás|(?:de |des)?acuerdo|nunca|a veces|a menudo|siempre|bueno|malo|regular|"
+    r"none of (?:these|the above)|don['’]t know|not sure|prefer not to (?:say|answer))",
+    re.IGNORECASE,
+)
 SENTENCE: Final = 10  # words, more than which few options have
 SHORT_LIST: Final = 7  # options, of which one may well have been chosen by one respondent only
 FEWEST: Final = 3  # respondents who give the same answer, for it to be an option
@@ -46,11 +65,12 @@ DATES: Final = (  # tried in this order; the first is what most tools write
 )  # fmt: skip
 CONTACT: Final = re.compile(
     r"e-?mail|courriel|correo electr|t[ée]l[ée]phone|tel[ée]fono|\bphone\b|ip address|"
-    r"(?:first|last|full|your|contact|votre|su) (?:name|nom|nombre)|^name$|^nom$|^nombre$|"
+    r"(?:first|last|full|your|contact|votre|su) (?:name|nom|nombre)|(?:^|/)(?:name|nom|nombre)$|"
     r"\bapellidos?\b|\bpr[ée]nom\b|to be contacted|contact (?:details|person|information)|"
     r"contacted about|whatsapp|\blatitude\b|\blongitude\b",
     re.IGNORECASE,
 )
+COORDINATES: Final = re.compile(r"-?\d{1,3}\.\d{3,}[ ,;]+-?\d{1,3}\.\d{3,}(?: .*)?")
 COUNTRY: Final = re.compile(
     r"\bcountr(?:y|ies)\b|\bpays\b|\bpa[íi]s(?:es)?\b|\bstate under review\b|"
     r"\bwhere (?:do|are|is) (?:you|your)\b.*\b(?:live|work|based|located|resid)|"
@@ -83,7 +103,6 @@ class Guess:
     write_ins: bool = False  # some answers are no option
     separator: str | None = None
     date_format: str | None = None
-    by_one: frozenset[str] = frozenset()  # options that one respondent gave
 
 
 def guess(header: str, cells: pd.Series, separators: Sequence[str]) -> Guess:
@@ -91,7 +110,7 @@ def guess(header: str, cells: pd.Series, separators: Sequence[str]) -> Guess:
     counts = Counter(cell for cell in cells.str.strip() if cell)
     shown = Counter({cell: n for cell, n in counts.items() if fold_label(cell) not in NOT_SHOWN})
     if not counts:
-        if CONTACT.search(header):
+        if asks_for_contact(header):
             return Guess("contact", 0.8, "asks for personal data; nobody gave any")
         return Guess("ignored", 0.9, "holds nothing")
     tests = (_contact, _identifier, _number, _moment, _country)
@@ -112,13 +131,20 @@ def _contact(header: str, counts: Counter[str], rows: int) -> Guess | None:
     looks_so = sum(
         times
         for text, times in counts.items()
-        if EMAIL.search(text) or (len(text) < 30 and is_phone(plain_copy(text)) and "+" in text)
+        if EMAIL.search(text)
+        or COORDINATES.fullmatch(text)
+        or (len(text) < 30 and is_phone(plain_copy(text)) and "+" in text)
     )
     if looks_so > counts.total() / 2:
-        return Guess("contact", 0.98, "holds e-mail addresses or telephone numbers")
-    if CONTACT.search(header):
+        return Guess("contact", 0.98, "holds e-mail addresses, telephone numbers or coordinates")
+    if asks_for_contact(header):
         return Guess("contact", 0.8, "asks for personal data")
     return None
+
+
+def asks_for_contact(header: str) -> bool:
+    """Whether a header, a label or a name in code asks for personal data."""
+    return CONTACT.search(header.replace("_", " ")) is not None
 
 
 def _identifier(header: str, counts: Counter[str], rows: int) -> Guess | None:
@@ -131,8 +157,9 @@ def _identifier(header: str, counts: Counter[str], rows: int) -> Guess | None:
 
 def _number(header: str, counts: Counter[str], rows: int) -> Guess | None:
     """Numbers, or a scale of them; a few that are none are left for a person to look at."""
-    whole = [text for text in counts if re.fullmatch(WHOLE, text)]
-    fractions = [text for text in counts if re.fullmatch(FRACTION, text.replace(",", "."))]
+    plain = {text: with_plain_digits(text).replace(",", ".") for text in counts}
+    whole = [text for text in counts if re.fullmatch(WHOLE, plain[text])]
+    fractions = [text for text in counts if re.fullmatch(FRACTION, plain[text])]
     fit = sum(counts[text] for text in {*whole, *fractions}) / counts.total()
     if fit < 0.9:
         return None
@@ -140,17 +167,17 @@ def _number(header: str, counts: Counter[str], rows: int) -> Guess | None:
     odd = "" if fit == 1 else f"; {1 - fit:.0%} are none"
     if len(whole) < len(fractions) and sum(counts[text] for text in whole) < 0.95 * counts.total():
         return Guess("decimal", sure, "numbers with a fraction" + odd)
-    values = sorted({int(float(text)) for text in whole})
+    values = sorted({int(float(plain[text])) for text in whole})
     on_scale = values[0] in (0, 1) and values[-1] <= 10 and len(values) > 1
     asks_for_number = COUNTED.search(header) and not SCALE.search(header)
     if on_scale and not asks_for_number and counts.total() >= 2 * len(values):
-        options = tuple(sorted(whole, key=float))
+        options = tuple(sorted(whole, key=lambda text: float(plain[text])))
         return Guess("select_one", 0.8 * sure, "points of a scale" + odd, options, fit < 1)
     return Guess("integer", sure, "whole numbers" + odd)
 
 
 def _moment(header: str, counts: Counter[str], rows: int) -> Guess | None:
-    sample = pd.Series(list(counts)[:500])
+    sample = pd.Series(list(counts)[:500]).map(with_plain_digits)
     if not sample.str.contains(r"\d", regex=True).mean() > 0.95:
         return None
     if sample.str.match(r"\d{4}-\d\d-\d\d").all():
@@ -267,36 +294,56 @@ def _one(counts: Counter[str]) -> Guess | None:
         return None
     once = sum(times == 1 for times in counts.values())
     if everything and (once <= 0.25 * len(counts) or len(counts) <= SHORT_LIST):
-        options = tuple(text for text, _ in counts.most_common())
-        sure = 0.95 - 0.5 * once / len(counts)
-        by_one = frozenset(text for text, times in counts.items() if times == 1)
-        why = f"{len(options)} answers, given again and again"
-        if by_one:
-            sure, why = min(sure, 0.75), f"{why}, but for {len(by_one)}"
+        options = tuple(t for t, n in counts.most_common() if n > 1 or COMMONPLACE.fullmatch(t))
+        left_out = len(counts) - len(options)
+        sure, why = 0.95, f"{len(options)} answers, given again and again"
+        if left_out:
+            sure, why = 0.7, f"{why}; {left_out} that one respondent gave are left out"
         if any(len(text.split()) > SENTENCE or text.endswith(".") for text in options):
             sure, why = 0.5, f"{why}; sentences are among them: is it a list?"
-        return Guess("select_one", sure, why, options, by_one=by_one)
+        return Guess("select_one", sure, why, options, write_ins=left_out > 0)
     if covered >= 0.6 and answered / len(counts) >= 1.5:
         why = f"{len(common)} answers are {covered:.0%} of all, the others are write-ins"
         return Guess("select_one", 0.4 + 0.5 * covered, why, tuple(common), write_ins=True)
     return None
 
 
-def are_ticks(columns: Iterable[tuple[Sequence[str], pd.Series]]) -> bool:
-    """Whether columns (their names, cells) are the options of one select-all question.
+def are_ticks(block: Sequence[str], columns: Sequence[tuple[Sequence[str], pd.Series]]) -> bool:
+    """Whether columns (names, cells) under a heading are the options of one select-all question.
 
-    Each then holds one mark only: the option's own words, or a word for yes, one for no aside.
+    Each then holds marks only: the option's own words, or words for yes and no. Where columns are
+    headed by codes, other words are a mark as `tool_words` has it. A column of what one respondent
+    wrote is none, so that a block for contact details is no question with options.
     """
-    marks = []
-    for names, cells in columns:
-        own = {fold_label(name) for name in names}
-        found = {fold_label(cell) for cell in cells.unique()} - {""} - NOT_SHOWN
-        marks.append((found - UNTICKED, found <= own | TICKED | UNTICKED))
-    if not any(found for found, _ in marks):
-        return False
-    return all(fits or len(found) <= 1 for found, fits in marks) and not all(
-        found <= {"1", "2", "3"} and len(found) > 1 for found, _ in marks
+    return any((cells != "").any() for _, cells in columns) and all(
+        not _beside_marks(names, cells) or tool_words(block, names, cells)
+        for names, cells in columns
     )
 
 
+def _beside_marks(names: Sequence[str], cells: pd.Series) -> set[str]:
+    """Return what a column holds besides its own words and words for yes and no, folded."""
+    own = {fold_label(name) for name in names}
+    return {fold_label(cell) for cell in cells.unique()} - {""} - own - MARKS - NOT_SHOWN
+
+
+def tool_words(block: Sequence[str], names: Sequence[str], cells: pd.Series) -> str:
+    """Return the option's words where a column headed by a code holds them as its mark, else "".
+
+    They are the tool's and nobody's own if several respondents have them, or if they stand beside a
+    tool's words for not selected; and if they are no address or number, nor under such a heading.
+    """
+    said = cells[cells.map(fold_label).isin(_beside_marks(names, cells))]
+    if said.nunique() != 1 or any(map(asks_for_contact, (*block, *names))):
+        return ""
+    words = str(said.iloc[0])
+    is_contact = EMAIL.search(words) or is_phone(plain_copy(words))
+    coded = all(re.fullmatch(r"[A-Za-z_]*\d+", name) for name in names)
+    beside = set(map(fold_label, cells.unique())) & NOT_SELECTED
+    return words if coded and not is_contact and (beside or len(said) >= FEWEST) else ""
+
+
+MARKS: Final = TICKED | UNTICKED
+# Of the words for no those that nobody types.
+NOT_SELECTED: Final = frozenset({"not selected", "unselected", "not checked", "unchecked"})
 NOT_SHOWN: Final = frozenset({"na", "n/a"})  # what tools write where a question was not shown

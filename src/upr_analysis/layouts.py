@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from upr_analysis.grids import Grid, plain
+from upr_analysis.problems import InputError
 from upr_analysis.questionnaire import Tool
 
 Own = Literal["respondent", "started", "submitted", "language", "personal", "ignored"]
@@ -92,11 +93,36 @@ def lay_out(grid: Grid, tool: Tool | None = None) -> Layout:
     head = [[plain(cell) for cell in grid.row(place)] for place in places]
     tool = tool or recognise(grid.kind, head)
     head += [[""] * grid.width] * (3 - len(head))
+    layout = _lay_out(grid, tool, above, head)
+    return replace(layout, fields=_parted(layout.fields))
+
+
+def _parted(fields: Sequence[Field]) -> tuple[Field, ...]:
+    """Tell questions of one heading apart: a part that comes again is of the next question."""
+    parted, group = list[Field](), 0
+    before: tuple[int, tuple[str, ...]] | None = None
+    seen = set[str]()
+    for one in fields:
+        part = one.parts[0] if one.parts and not any(map(is_other, one.parts)) else None
+        if (one.group, one.block) != before or part in seen:
+            group, seen = group + 1, set()
+        before = (one.group, one.block)
+        seen |= {part} if part is not None else set()
+        parted.append(replace(one, group=group))
+    return tuple(parted)
+
+
+def _lay_out(grid: Grid, tool: Tool, above: int, head: list[list[str]]) -> Layout:
     if tool == "surveymonkey":
+        if not _is_second_row(head):
+            raise InputError(
+                f"{grid.file} has not the two header rows of SurveyMonkey: leave 'format' out, or "
+                "export it as 'all responses data' with its headings."
+            )
         return Layout(tool, 2, _surveymonkey(head))
     if tool == "qualtrics":
-        rows = 3 if len(head) > 2 and _is_import_row(head[2]) else 2
-        return Layout(tool, rows, _qualtrics(head))
+        rows = 3 if _is_import_row(head[2]) else 1 if _is_answered(head) else 2
+        return Layout(tool, rows, _qualtrics(head if rows > 1 else [head[0], [""] * grid.width]))
     if tool == "labelled":
         return Layout(tool, 2, _labelled(head, grid))
     readers: dict[Tool, Callable[[list[str]], list[Field]]] = {
@@ -136,6 +162,27 @@ def _is_import_row(row: Sequence[str]) -> bool:
 def _is_two_row_qualtrics(head: Sequence[Sequence[str]]) -> bool:
     legacy = len(head) > 1 and head[0][0] == "V1" and head[1][0] == "ResponseID"
     return legacy or {"ResponseId", "RecordedDate"} <= set(head[0])
+
+
+def _is_answered(head: Sequence[Sequence[str]]) -> bool:
+    """Whether the second row of a Qualtrics file is an answer: a date under a heading for dates."""
+    dated = ("StartDate", "EndDate", "RecordedDate")
+    below = [cell for name, cell in zip(head[0], head[1], strict=True) if name in dated]
+    return any(re.match(r"\d{1,4}[-/.]\d", cell) for cell in below)
+
+
+def _is_second_row(head: Sequence[Sequence[str]]) -> bool:
+    """Whether the second row of a SurveyMonkey file is header: the tool's words, own cells blank.
+
+    What else stands there is somebody's answers, and would be taken for options.
+    """
+    words = {"Response", "Open-Ended Response"}
+    own = [below for above, below in zip(head[0], head[1], strict=True) if _is_own(above)]
+    return set(own) <= {"", *words} and bool(own or words & set(head[1]))
+
+
+def _is_own(heading: str) -> bool:
+    return _own("surveymonkey", heading) is not None
 
 
 def _is_limesurvey(header: Sequence[str]) -> bool:

@@ -1,49 +1,110 @@
-"""What a cell of a closed question says: which option, or whether one was ticked."""
+"""What a cell says: an option by whichever spelling, a mark for yes or no, a number."""
 
-from collections.abc import Iterable
-from typing import Final
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
 
-from upr_analysis.questionnaire import Choice
+from babel import Locale
+
+if TYPE_CHECKING:
+    from upr_analysis.questionnaire import Choice
 
 # What stands in the column of one option, folded, besides the option's own words.
 TICKED: Final = frozenset(
-    [
-        "1",
-        "1.0",
-        "true",
-        "yes",
-        "y",
-        "x",
-        "checked",
-        "selected",
-        "oui",
-        "sí",
-        "si",
-        "ja",
-        "sim",
-        "quoted",
-    ]
-)
+    ("1", "1.0", "true", "yes", "y", "x", "checked", "selected", "oui", "sí", "si", "ja", "sim",
+     "quoted")
+)  # fmt: skip
 UNTICKED: Final = frozenset(
     ("0", "0.0", "false", "no", "n", "non", "nein", "não", "unchecked", "not checked",
      "not selected", "unselected", "not quoted", "-")
 )  # fmt: skip
+WHOLE: Final = r"[+-]?[0-9]{1,15}(?:\.0+)?"
+FRACTION: Final = r"[+-]?[0-9]{1,15}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
 
 
 def fold_label(text: str) -> str:
-    """Return a label for comparison: case, white space and curly quotes made equal."""
-    text = text.replace("’", "'").replace("‘", "'").replace("“", '"').replace("”", '"')
+    """Return a label for comparison: case, white space, curly quotes and accents' coding equal."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+        text = text.replace("’", "'").replace("‘", "'").replace("“", '"').replace("”", '"')
     return " ".join(text.casefold().split())
 
 
-def spellings(choices: Iterable[Choice]) -> dict[str, str]:
+def with_plain_digits(text: str) -> str:
+    """Return a number or a date with its digits as 0 to 9, whatever script they were typed in."""
+    if text.isascii():
+        return text
+    return "".join(str(unicodedata.decimal(one)) if one.isdecimal() else one for one in text)
+
+
+def spellings(choices: Iterable["Choice"]) -> dict[str, str]:
     """Return every folded spelling of the options -> option name."""
+    return {fold_label(text): name for text, name in as_written(choices).items()}
+
+
+def as_written(choices: Iterable["Choice"]) -> dict[str, str]:
+    """Return every spelling of the options, as declared -> option name.
+
+    A name is a spelling too, unless another option is written so.
+    """
     choices = list(choices)
     written = {
-        fold_label(text): choice.name
+        text: choice.name
         for choice in choices
         for text in (*choice.label.values(), choice.label_as_asked or "", *choice.also)
         if text
     }
-    # a name is a spelling too, unless another option is written so
-    return {fold_label(choice.name): choice.name for choice in choices} | written
+    taken = set(map(fold_label, written))
+    names = {one.name: one.name for one in choices if fold_label(one.name) not in taken}
+    return names | written
+
+
+def names_of_language(tag: str) -> set[str]:
+    """Return what a language is called, in English and in itself, in small letters."""
+    locale = Locale.parse(tag, sep="-")
+    names = (locale.get_language_name("en"), locale.get_language_name(tag.partition("-")[0]))
+    return {name.lower() for name in names if name} | {tag.lower()}
+
+
+class OptionSplitter:
+    """Splits joined select-all answers into declared options, longest first, and what is left.
+
+    `written` maps spellings as declared to option names. An option that holds the separator is
+    found whole, since options are matched before anything is split.
+    """
+
+    def __init__(self, written: Mapping[str, str], separator: str) -> None:
+        self._known = {fold_label(text): name for text, name in written.items()}
+        self._mark = separator.strip() or separator
+        end = rf"\s*(?:{re.escape(self._mark)}|$)"
+        # as declared and folded: of "Straße" and "strasse" neither matches the other's pattern
+        plain = {" ".join(unicodedata.normalize("NFC", text).split()) for text in written}
+        longest = sorted(plain | set(self._known), key=lambda text: (-len(text), text))
+        self._option = re.compile(
+            rf"\s*({'|'.join(map(_as_pattern, longest))}){end}", re.IGNORECASE
+        )
+
+    def split(self, cell: str) -> tuple[list[str], list[str]]:
+        """Return (options' names, other words verbatim), each in order of mention."""
+        cell = unicodedata.normalize("NFC", cell)
+        names, left, start = [], [], 0
+        while start < len(cell):
+            match = self._option.match(cell, start)
+            name = self._known.get(fold_label(match[1])) if match else None
+            if match and name is not None:
+                names.append(name)
+                start = match.end()
+                continue
+            cut = cell.find(self._mark, start)
+            stop = len(cell) if cut < 0 else cut
+            if cell[start:stop].strip():
+                left.append(cell[start:stop].strip())
+            start = stop + len(self._mark)
+        return names, left
+
+
+def _as_pattern(spelling: str) -> str:
+    """Return the pattern of a spelling in an answer: any white space, any quotes."""
+    words = r"\s+".join(map(re.escape, spelling.split()))
+    return re.sub("['’‘]", "['’‘]", re.sub('["“”]', '["“”]', words))

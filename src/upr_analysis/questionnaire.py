@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from upr_analysis.documents import Label, Strict, label, read_model
+from upr_analysis.marks import fold_label
 from upr_analysis.problems import InputError, did_you_mean
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
@@ -235,16 +236,22 @@ def relevance(question: Question) -> tuple[str, str] | None:
     """
     if question.relevant is None:
         return None
-    match = re.fullmatch(
-        r"\s*(?:\$\{(\w+)\}\s*=\s*'(\w+)'|selected\(\s*\$\{(\w+)\}\s*,\s*'(\w+)'\s*\))\s*",
-        question.relevant,
-    )
-    if match is None:
+    needs = routing(question.relevant)
+    if needs is None:
         raise InputError(
             f"Question {question.name}: relevant {question.relevant!r} is not understood; "
             "write ${NAME} = 'option' or selected(${NAME}, 'option')."
         )
-    return (match[1] or match[3], match[2] or match[4])
+    return needs
+
+
+def routing(relevant: str) -> tuple[str, str] | None:
+    """Return the (question, option) of an expression of that form, None of any other."""
+    name, option = r"\s*\$\{([\w.-]+)\}\s*", r"\s*(?:'([^']+)'|\"([^\"]+)\")\s*"
+    match = re.fullmatch(rf"{name}={option}", relevant) or re.fullmatch(
+        rf"\s*selected\({name},{option}\)\s*", relevant
+    )
+    return (match[1], match[2] or match[3]) if match else None
 
 
 def read_questionnaire(folder: Path) -> Questionnaire:
@@ -285,7 +292,7 @@ def _ambiguous(questionnaire: Questionnaire) -> list[str]:
         claimed: dict[str, str] = {}
         for choice in choices:
             texts = {*choice.label.values(), choice.label_as_asked or "", *choice.also} - {""}
-            for text in sorted({" ".join(one.casefold().split()) for one in texts}):
+            for text in sorted(set(map(fold_label, texts))):
                 if claimed.setdefault(text, choice.name) != choice.name:
                     problems.append(
                         f"The options {claimed[text]!r} and {choice.name!r} of {name} are both "

@@ -10,11 +10,21 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from babel import Locale
 
 from upr_analysis.exports import Export
 from upr_analysis.layouts import is_other, words_behind_other
-from upr_analysis.marks import TICKED, UNTICKED, fold_label, spellings
+from upr_analysis.marks import (
+    FRACTION,
+    TICKED,
+    UNTICKED,
+    WHOLE,
+    OptionSplitter,
+    as_written,
+    fold_label,
+    names_of_language,
+    spellings,
+    with_plain_digits,
+)
 from upr_analysis.privacy import PLACEHOLDERS, Redactor, plain_copy, strings_to_find
 from upr_analysis.problems import InputError
 from upr_analysis.questionnaire import (
@@ -28,8 +38,6 @@ STATES: Final = ("answered", "skipped", "not_asked")
 STATE_DTYPE: Final = pd.CategoricalDtype(list(STATES))
 MOST_PROBLEMS: Final = 20  # rows named for one question; the rest is counted
 LOG: Final = ["respondent", "column", "rule", "change"]
-WHOLE: Final = r"[+-]?\d{1,15}(?:\.0+)?"
-FRACTION: Final = r"[+-]?\d{1,15}(?:\.\d+)?(?:[eE][+-]?\d{1,3})?"
 # What a label says that asks for people's names, and for an organisation's; without accents.
 NAME: Final = re.compile(
     r"(?<!tion )\b(?:sur|fore)?names?\b(?! of)|\bprenom|\b(?:noms?|nombres?)\b(?! d)|\bapellido",
@@ -61,51 +69,6 @@ class Responses:
     changes: pd.DataFrame
     redactions: dict[str, int]
     unasked: int = 0
-
-
-def names_of_language(tag: str) -> set[str]:
-    """Return what a language is called, in English and in itself, in small letters."""
-    locale = Locale.parse(tag, sep="-")
-    names = (locale.get_language_name("en"), locale.get_language_name(tag.partition("-")[0]))
-    return {name.lower() for name in names if name} | {tag}
-
-
-class OptionSplitter:
-    """Splits joined select-all answers into declared options, longest first, and what is left.
-
-    `known` maps folded spellings to option names. An option that holds the separator is found
-    whole, since options are matched before anything is split.
-    """
-
-    def __init__(self, known: dict[str, str], separator: str) -> None:
-        self._known, self._mark = known, separator.strip() or separator
-        end = rf"\s*(?:{re.escape(self._mark)}|$)"
-        longest = sorted(known, key=lambda spelling: -len(spelling))
-        alternatives = "|".join(map(_as_written, longest))
-        self._option = re.compile(rf"\s*({alternatives}){end}", re.IGNORECASE)
-
-    def split(self, cell: str) -> tuple[list[str], list[str]]:
-        """Return (options' names, other words verbatim), each in order of mention."""
-        names, left, start = [], [], 0
-        while start < len(cell):
-            match = self._option.match(cell, start)
-            name = self._known.get(fold_label(match[1])) if match else None
-            if match and name is not None:
-                names.append(name)
-                start = match.end()
-                continue
-            cut = cell.find(self._mark, start)
-            stop = len(cell) if cut < 0 else cut
-            if cell[start:stop].strip():
-                left.append(cell[start:stop].strip())
-            start = stop + len(self._mark)
-        return names, left
-
-
-def _as_written(spelling: str) -> str:
-    """Return the pattern of a folded spelling in an answer: any white space, any quotes."""
-    words = r"\s+".join(map(re.escape, spelling.split()))
-    return words.replace("'", "['’‘]").replace('"', '["“”]')
 
 
 def type_responses(export: Export, questionnaire: Questionnaire, seed: int) -> Responses:
@@ -335,7 +298,7 @@ class _Typing:
         """Split joined answers, each distinct one once; returns masks (n,) and other words (n,)."""
         separator = question.separator or self.export.separator
         options = self.questionnaire.options(question)
-        splitter = OptionSplitter(spellings(options), separator)
+        splitter = OptionSplitter(as_written(options), separator)
         answers, _ = self._read(question)
         places, distinct = pd.factorize(answers)
         other = next((one.name for one in options if one.role == "other"), None)
@@ -362,24 +325,27 @@ class _Typing:
 
     def _add_number(self, question: Question) -> None:
         answers, unasked = self._read(question)
-        answers = answers.str.strip()
+        answers = answers.str.strip().map(with_plain_digits)
         whole = question.kind == "integer"
         mark = "," if self.questionnaire.decimal_comma else "."
         pattern = WHOLE if whole else FRACTION
         fits = answers.str.fullmatch(pattern.replace(r"\.", re.escape(mark)))
+        numbers = pd.to_numeric(answers.where(fits).str.replace(mark, ".", regex=False))
+        fits &= np.isfinite(numbers.fillna(0))  # 1e999 is more than a number may be
         kind = "whole number" if whole else f"number written with a decimal {mark!r}"
         self._refuse(question, (answers != "") & ~fits, f"is no {kind}")
-        numbers = pd.to_numeric(answers.where(fits).str.replace(mark, ".", regex=False))
         column = question.role if question.role in OWN_COLUMNS else question.name
         self.columns[column] = numbers.astype("Int64" if whole else "Float64")
         self._state(question, numbers.notna(), unasked)
 
     def _add_time(self, question: Question) -> None:
         answers, unasked = self._read(question)
-        answers = answers.str.strip()
-        # never guessed: 12/06 is June or December
+        answers = answers.str.strip().map(with_plain_digits)
+        # never guessed: 12/06 is June or December, 202106 a number
         form = question.date_format or "ISO8601"
         given = answers.where(answers != "")
+        if question.date_format is None:
+            given = given.where(given.str.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", na=False))
         times = pd.to_datetime(given, errors="coerce", format=form, utc=True)
         wanted = question.date_format or "a date as 2021-06-14 or 2021-06-14 16:03"
         self._refuse(question, (answers != "") & times.isna(), f"is not {wanted}")

@@ -1,25 +1,34 @@
 """A new consultation's folder, drafted from an export: everything that a run needs, to be reviewed.
 
-Of what anybody answered nothing is written but the options of closed questions, marked where one
-respondent only gave them; the export itself is copied, for its owner only.
+Of what anybody answered nothing is written but the options of closed questions that several gave;
+the export itself is copied, for its owner only.
 """
 
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 from upr_analysis.documents import as_model, parse_yaml
-from upr_analysis.drafting import Draft, Item, Option, draft
+from upr_analysis.drafting import (
+    Draft,
+    Item,
+    Option,
+    draft,
+    free_name,
+    header_holds_answers,
+    role_of,
+)
 from upr_analysis.exports import read_export
 from upr_analysis.grids import Grid, guess_encoding, read_grid
 from upr_analysis.layouts import Layout, lay_out
 from upr_analysis.problems import InputError
-from upr_analysis.questionnaire import Question, Questionnaire, relevance
+from upr_analysis.questionnaire import Questionnaire, routing
 from upr_analysis.responses import type_responses
 from upr_analysis.xlsform import read_xlsform
 
@@ -70,8 +79,10 @@ def as_yaml(
     if drafted.ignored:
         lines += ["ignored:", *(f"  - {_text(header)}" for header in drafted.ignored)]
     lines.append("survey:")
+    asked: dict[str, set[str]] = {}  # options of the questions before
     for item in drafted.items:
-        lines += _entry(item, layout, language, lists)
+        lines += _entry(item, layout, language, lists, asked)
+        asked[item.name] = {option.name for option in item.options}
     if lists:
         lines.append("choices:")
         for options, name in lists.items():
@@ -91,7 +102,11 @@ def as_yaml(
 
 
 def _entry(
-    item: Item, layout: Layout, language: str, lists: dict[tuple[Option, ...], str]
+    item: Item,
+    layout: Layout,
+    language: str,
+    lists: dict[tuple[Option, ...], str],
+    asked: Mapping[str, Set[str]],
 ) -> list[str]:
     kind: str = "text" if item.guess.kind in WRITTEN else item.guess.kind
     if item.options:
@@ -115,15 +130,14 @@ def _entry(
     if item.optional:
         lines.append("    optional_column: true")
     if item.relevant:
-        lines.append(_routing(item.relevant))
+        lines.append(_routing(item.relevant, asked))
     return lines
 
 
-def _routing(relevant: str) -> str:
+def _routing(relevant: str, asked: Mapping[str, Set[str]]) -> str:
     """Return a form's routing, as a comment where a questionnaire cannot say it."""
-    try:
-        relevance(Question(name="x", type="text", label={"en": "x"}, relevant=relevant))
-    except InputError:
+    needs = routing(relevant)
+    if needs is None or needs[1] not in asked.get(needs[0], ()):
         return f"    # REVIEW: asked where {' '.join(relevant.split())}, which is not understood"
     return f"    relevant: {_text(relevant)}"
 
@@ -141,8 +155,7 @@ def _choice(option: Option, language: str) -> str:
         parts.append(f"also: [{', '.join(map(_text, option.also))}]")
     if option.role:
         parts.append(f"role: {option.role}")
-    note = "  # REVIEW: one respondent gave it; is it an option?" if option.by_one else ""
-    return f"{{{', '.join(parts)}}}{note}"
+    return f"{{{', '.join(parts)}}}"
 
 
 def _groupings(items: Sequence[Item], language: str) -> list[str]:
@@ -219,6 +232,11 @@ def found_consultation(
     layout = lay_out(grid)
     if len(grid) <= layout.header_rows:
         raise InputError(f"{export.name} holds a header and no answers: export them again.")
+    if header_holds_answers(grid, layout):
+        raise InputError(
+            f"{export.name}: the first row looks like somebody's answers. Export it with its "
+            "header; nothing was written."
+        )
     drafted = draft(grid, layout)
     if form is not None:
         drafted = replace(drafted, items=_by_form(drafted, read_xlsform(form, language), layout))
@@ -270,25 +288,54 @@ def _read(export: Path, encoding: str | None) -> tuple[Grid, str, str | None]:
 
 def _by_form(drafted: Draft, asked: Sequence[Item], layout: Layout) -> tuple[Item, ...]:
     """Return the form's questions under the export's headers, then the columns it does not name."""
-    found, used = list[Item](), set[int]()
+    found, used, named = list[Item](), set[int](), Counter(_leaf(one.header) for one in asked)
     for question in asked:
-        known = {question.header, question.header.rpartition("/")[2]}
+        leaf = _leaf(question.header)
+        known = {question.header, *([leaf] if named[leaf] == 1 else [])}
         columns = next(
             (
                 item
                 for item in drafted.items
                 for place in item.columns
-                if known & {*layout.fields[place].names, *layout.fields[place].block}
+                if id(item) not in used
+                and known & {*layout.fields[place].names, *layout.fields[place].block}
             ),
             None,
         )
         if columns is None:
-            found.append(replace(question, optional=True))
+            found.append(_as_drafted(replace(question, optional=True), None))
         else:
             used.add(id(columns))
-            header, places = columns.header, columns.columns
-            found.append(replace(question, header=header, columns=places))
-    return (*(item for item in drafted.items if id(item) not in used), *found)
+            found.append(_as_drafted(question, columns))
+    taken = {question.name for question in found}
+    left = []
+    for item in drafted.items:
+        if id(item) not in used:
+            left.append(replace(item, name=free_name(item.name, taken)))
+            taken.add(left[-1].name)
+    return (*left, *found)
+
+
+def _leaf(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _as_drafted(question: Item, drafted: Item | None) -> Item:
+    """Return a form's question with what only its answers tell: columns, options, roles."""
+    if question.guess.kind.startswith("select_") and not question.options:
+        options, why = drafted.options if drafted else (), "the form's options are in another file"
+        kind = question.guess.kind if options else "text"
+        found = replace(question.guess, kind=kind, sure=0.5, why=why)
+        question = replace(question, guess=found, options=options)
+    question = replace(question, role=question.role or role_of(question.label, question.guess))
+    if drafted is None:
+        return question
+    question = replace(
+        question, header=drafted.header, occurrence=drafted.occurrence, columns=drafted.columns
+    )
+    if question.guess.kind == "text" and drafted.guess.kind in WRITTEN:
+        return replace(question, guess=drafted.guess, role=drafted.role)
+    return question
 
 
 def _does_not_fit(export: Path, questionnaire: Questionnaire) -> tuple[str, ...]:

@@ -3,83 +3,136 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from upr_analysis.drafting import NO_OPINION, NONE, Item, Option
+from upr_analysis.drafting import (
+    NO_OPINION,
+    NONE,
+    Item,
+    Option,
+    as_name,
+    free_name,
+    unused,
+)
 from upr_analysis.grids import read_grid
-from upr_analysis.guessing import Guess, Kind
+from upr_analysis.guessing import Guess, Kind, asks_for_contact
+from upr_analysis.marks import fold_label
 from upr_analysis.problems import InputError
+from upr_analysis.questionnaire import routing
 
 # https://xlsform.org/en/#question-types; what is not listed asks nobody anything.
 TYPES: Final[dict[str, Kind]] = {
     "text": "text", "integer": "integer", "range": "integer", "decimal": "decimal",
-    "date": "datetime", "datetime": "datetime", "time": "datetime",
+    "date": "datetime", "datetime": "datetime", "time": "text",
     "start": "datetime", "end": "datetime", "today": "ignored",
     "username": "contact", "email": "contact", "phonenumber": "contact",
+    "geopoint": "contact", "geotrace": "contact", "geoshape": "contact",
 }  # fmt: skip
+# `select_one LIST or_other`, as old forms have it "select all that apply from LIST"
+SELECT: Final = re.compile(
+    r"(?P<kind>select[_ ]one|select[_ ]multiple|select all that apply)(?P<file>_from_file)?"
+    r"(?:_external)?(?: from)?(?: (?P<list>\S+))?(?P<other> or[_ ](?:specify[_ ])?other)?"
+)
+BEGINS: Final = re.compile(r"begin[_ ](?:group|repeat)")
+ENDS: Final = re.compile(r"end[_ ](?:group|repeat)")
 Rows = list[dict[str, str]]
 
 
 def read_xlsform(path: Path, language: str) -> list[Item]:
     """Return a form's questions with their options, in order; InputError for what is no form.
 
-    Labels are those in `language`, else the form's first.
+    Labels are those in `language`, else the form's first. A name that a questionnaire may not have
+    is changed. A question whose options stand in another file has none.
     """
     survey, choices = _sheet(path, "survey"), _sheet(path, "choices")
-    lists: dict[str, list[Option]] = {}
+    lists: dict[str, dict[str, str]] = {}
     for row in choices:
         name = row.get("list_name") or row.get("list name") or ""
         if name and row.get("name"):
             text = _label(row, language) or row["name"]
-            lists.setdefault(name, []).append(_option(row["name"], text))
-    return list(_questions(survey, lists, language))
+            lists.setdefault(name, {}).setdefault(row["name"], text)
+    options = {name: _options(texts) for name, texts in lists.items()}
+    return _routed(list(_questions(survey, options, language)))
 
 
-def _option(name: str, text: str) -> Option:
-    role = "other" if name == "other" else None
-    role = role or ("none" if NONE.search(text) else None)
-    role = role or ("no_opinion" if NO_OPINION.search(text) else None)
-    plain = re.sub(r"\W", "_", name)
-    plain = plain if plain[:1].isalpha() else f"n{plain}"
-    return Option(plain, text, () if plain == name else (name,), role)
+def _options(texts: dict[str, str]) -> tuple[Option, ...]:
+    """Return a list's options; a label that two have is told apart by their names."""
+    names, times = set[str](), Counter(map(fold_label, texts.values()))
+    options = []
+    for name, text in texts.items():
+        role = "other" if name == "other" else None
+        role = role or ("none" if NONE.search(text) else None)
+        role = role or ("no_opinion" if NO_OPINION.search(text) else None)
+        label = text if times[fold_label(text)] == 1 else f"{text} ({name})"
+        plain = unused(as_name(name), names)
+        also = () if plain == name or fold_label(name) in times else (name,)
+        options.append(Option(plain, label, also, role))
+    return tuple(options)
 
 
-def _questions(survey: Rows, lists: dict[str, list[Option]], language: str) -> Iterator[Item]:
+def _questions(
+    survey: Rows, lists: dict[str, tuple[Option, ...]], language: str
+) -> Iterator[tuple[str, Item]]:
+    """Yield each question under the name that the form has for it."""
     groups: list[str] = []
-    names = Counter(row.get("name", "") for row in survey)
+    taken = set[str]()
+    names = {row.get("name", "") for row in survey}
     for row in survey:
-        kind, _, rest = row.get("type", "").partition(" ")
-        name = row.get("name", "")
-        if kind in ("begin_group", "begin_repeat") or row.get("type") in GROUPS:
+        kind, name = " ".join(row.get("type", "").split()), row.get("name", "")
+        select = SELECT.fullmatch(kind)
+        if BEGINS.match(kind):
             groups.append(name)
-        elif kind in ("end_group", "end_repeat") or row.get("type") in ("end group", "end repeat"):
+        elif ENDS.match(kind):
             groups = groups[:-1]
-        words = name.endswith("_other") and name.removesuffix("_other") in names
-        if (
-            not name
-            or words
-            or names[name] > 1
-            or (kind not in TYPES and not kind.startswith("select_"))
-        ):
+        is_words = name.endswith("_other") and name.removesuffix("_other") in names
+        if not name or is_words or not (select or kind in TYPES):
             continue
-        options = list(lists.get(rest.split()[0], ())) if kind.startswith("select_") else []
-        if "or_other" in rest and not any(one.role == "other" for one in options):
-            options.append(Option("other", "Other", (), "other"))
-        found = Guess(TYPES.get(kind) or ("select_one" if kind == "select_one" else
-                                          "select_multiple"), 1, "the form says so")  # fmt: skip
-        yield Item(
-            re.sub(r"\W", "_", name),
-            "/".join([*groups, name]),
-            _label(row, language) or name,
-            found,
-            tuple(options),
-            role={"start": "started", "end": "submitted"}.get(kind),
-            relevant=row.get("relevant") or None,
+        label = _label(row, language) or name
+        options: tuple[Option, ...] = ()
+        if select:
+            one = "one" in select["kind"]
+            found = Guess("select_one" if one else "select_multiple", 1, "the form says so")
+            options = () if select["file"] else lists.get(select["list"] or "", ())
+            if select["other"] and not any(option.role == "other" for option in options):
+                free = unused("other", {option.name for option in options})
+                options = (*options, Option(free, "Other", (), "other"))
+        else:
+            found = Guess(TYPES[kind], 1, "the form says so")
+            if kind in ("text", "integer") and (asks_for_contact(name) or asks_for_contact(label)):
+                found = Guess("contact", 0.9, "asks for personal data")
+        role = {"start": "started", "end": "submitted"}.get(kind)
+        plain = free_name(as_name(name), taken)
+        taken.add(plain)
+        yield (
+            name,
+            Item(
+                plain,
+                "/".join([*groups, name]),
+                label,
+                found,
+                options,
+                role="contact" if found.kind == "contact" else role,
+                relevant=row.get("relevant") or None,
+            ),
         )
 
 
-GROUPS: Final = ("begin group", "begin repeat")
+def _routed(items: list[tuple[str, Item]]) -> list[Item]:
+    """Say routing in the names that questions and options have now."""
+    routed, known = [], dict(items)
+    for _, item in items:
+        needs = routing(item.relevant) if item.relevant else None
+        asked = known.get(needs[0]) if needs else None
+        option = (
+            next((o.name for o in asked.options if needs[1] in (o.name, *o.also)), None)
+            if asked and needs
+            else None
+        )
+        relevant = f"${{{asked.name}}} = '{option}'" if asked and option else item.relevant
+        routed.append(replace(item, relevant=relevant))
+    return routed
 
 
 def _label(row: dict[str, str], language: str) -> str:
