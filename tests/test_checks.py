@@ -54,3 +54,17 @@ def test_a_label_that_figures_cannot_draw_is_named(project, file, good, bad, sai
 )
 def test_labels_that_are_not_drawn_may_hold_any_character(project, good, bad, assignments):
     assert problems(project, "questionnaire.yml", good, bad, *assignments) == []
+
+
+def test_what_is_not_read_and_decisions_that_match_nothing_are_noted(project):
+    sheet = project / "data" / "upr-2021" / "back_coding.csv"
+    sheet.write_text("question,text,option\nQ4,words of nobody,yes\n", encoding="utf-8")
+    try:
+        notes = check(project / "params" / "upr-2021.yml", (), project).notes
+    finally:
+        sheet.unlink()
+    assert "back_coding.csv: 1 of 1 decided answers are given by nobody." in notes
+    own = "'Collector ID', 5 'IP Address'"
+    assert any(
+        "not read, columns of surveymonkey itself: " in note and own in note for note in notes
+    )

@@ -1,7 +1,14 @@
 import pandas as pd
 import pytest
 
-from upr_analysis.cleaning import cleaning_log, find_removals, keep, memberships, respondent_flow
+from upr_analysis.cleaning import (
+    cleaning_log,
+    find_removals,
+    is_timed,
+    keep,
+    memberships,
+    respondent_flow,
+)
 from upr_analysis.exports import read_export
 from upr_analysis.questionnaire import Group, Grouping
 from upr_analysis.responses import type_responses
@@ -164,3 +171,21 @@ def test_who_was_too_fast_leaves_only_where_a_limit_is_set():
     for limit, left in ((0, [None] * 3), (60, ["speeder", None, None])):
         why = find_removals(respondents, words, words, 1, False, 95, limit)
         assert why.astype(object).where(why.notna(), None).tolist() == left
+
+
+def test_nobody_is_too_fast_whose_times_are_days_or_run_backwards():
+    words = pd.DataFrame({"respondent": [], "text": []}, dtype="str")
+    days = pd.to_datetime(["2021-06-14"] * 2, utc=True)
+    respondents = pd.DataFrame(
+        {"respondent": ["a", "b"], "started": days, "submitted": days}
+        | {"Q1_state": ["answered"] * 2}
+    )
+    assert not is_timed(respondents)
+    assert find_removals(respondents, words, words, 1, False, 95, 60).isna().all()
+    untimed = respondents[["respondent", "Q1_state"]]
+    assert find_removals(untimed, words, words, 1, False, 95, 60).isna().all()
+    respondents["started"] += pd.to_timedelta([3601, 5], unit="s")
+    respondents["submitted"] += pd.to_timedelta([1, 10], unit="s")  # in another time zone, perhaps
+    assert find_removals(respondents, words, words, 1, False, 95, 60).fillna("").tolist() == [
+        "", "speeder",
+    ]  # fmt: skip

@@ -289,6 +289,7 @@ def test_an_interrupt_that_python_dropped_ends_the_run_at_its_next_step():
     code = """
 import os, signal
 from upr_analysis.interrupts import end_if_asked, listen
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 listen()
 class Last:
     def __del__(self):

@@ -309,6 +309,12 @@ def test_headings_for_what_is_no_option(heading, is_one):
         ("Other (please specify) (a map)", "a map"), ("Other (please specify): a map", "a map"),
         ("Other - Write In (Required)", ""), ("Autre (précisez)", ""),
         ("Other/Not listed", "Not listed"),
+        ("Other, please give more to schools", "please give more to schools"),
+        ("Other: please specify the map", "please specify the map"),
+        ("Other text messages", "text messages"), ("Other (please specify) a map", "a map"),
+        ("Autre (veuillez préciser) : une carte", "une carte"), ("Other words", ""),
+        ("Other - please specify: a map", "a map"),
+        ("Other (please write to the mayor)", "please write to the mayor"),
         ("Other (please specify)", ""), ("-oth-", ""), ("Other", ""), ("Otro (especifique)", ""),
     ],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """A consultation is drafted from an export, reviewed, and runs; nothing that stands is lost."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -205,3 +206,39 @@ def test_no_header_and_no_option_breaks_what_is_drafted(root):
     done = found_consultation(export, root / "data" / "odd", root)
     assert done.problems == ()
     assert len(read_questionnaire(done.folder).survey) == len(odd)
+
+
+def test_an_export_that_stands_is_never_overwritten_nor_a_link_followed(root):
+    export = write(root)
+    folder = root / "data" / "water"
+    folder.mkdir()
+    (folder / "export.csv").write_text("Timestamp,Who?\nother answers,Farm\n")
+    with pytest.raises(InputError, match="is there already and is another file; nothing was"):
+        found_consultation(export, folder, root)
+    assert sorted(path.name for path in folder.iterdir()) == ["export.csv"]
+    assert "other answers" in (folder / "export.csv").read_text()
+    (folder / "export.csv").unlink()
+    elsewhere = root / "elsewhere.csv"
+    (folder / "export.csv").symlink_to(elsewhere)
+    with pytest.raises(InputError, match="is there already"):
+        found_consultation(export, folder, root)
+    assert not elsewhere.exists()
+    (folder / "export.csv").unlink()
+    (folder / "questionnaire.yml.part").write_text("begun, and broken off")
+    done = found_consultation(export, folder, root)
+    assert read_questionnaire(done.folder).survey
+    assert not list(root.rglob("*.part"))
+    assert (folder / "export.csv").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_question_of_a_form_that_has_no_column_is_listed(root, monkeypatch):
+    form = write_xlsx(root / "form.xlsx", FORM)
+    (root / "notebooks").mkdir()
+    (root / "pyproject.toml").write_text("")
+    write(root, KOBO)
+    done = subprocess.run(
+        [sys.executable, "-m", "upr_analysis", "init", "answers.csv", "data/kobo", "--form", form],
+        capture_output=True, text=True, check=True, cwd=root,
+    )  # fmt: skip
+    assert re.search(r"litres +none +decimal", done.stderr)
+    assert "not read, columns of kobo itself" not in done.stderr  # all of its own are questions

@@ -32,7 +32,13 @@ def read_decisions(consultation: Path, questionnaire: Questionnaire) -> Decision
     path = consultation / SHEET
     if not path.exists():
         return {}
-    grid, _ = read_grid(path)  # a spreadsheet may have saved it in its own way
+    try:
+        grid, _ = read_grid(path)  # a spreadsheet may have saved it in its own way
+    except InputError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.problems[0].partition(': set ')[0]}): save it as csv "
+            "in UTF-8."
+        ) from error
     header = grid.row(0)
     if not {"question", "text", "option"} <= set(header):
         raise InputError(f"{path} needs the columns question, text and option.")
@@ -41,6 +47,8 @@ def read_decisions(consultation: Path, questionnaire: Questionnaire) -> Decision
     problems = []
     names = {question.name: question for question in questionnaire.closed_questions}
     for line, row in zip(grid.numbers[1:], rows, strict=True):
+        if not any(row.values()):
+            continue
         question = names.get(row["question"])
         options = tuple(row["option"].split())
         if question is None:
@@ -90,7 +98,8 @@ def back_code(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Give answers behind "other" the options decided for them.
 
-    Returns the respondents, the free texts that are left, and the log's rows.
+    A single choice keeps an option that was chosen beside the words. Returns the respondents, the
+    free texts that are left, and the log's rows.
     """
     respondents, changes = respondents.copy(), []
     left = np.ones(len(free_texts), dtype=bool)
@@ -100,6 +109,10 @@ def back_code(
         said = free_texts[own]
         given = [decisions.get((question.name, fold_label(text)), ()) for text in said["text"]]
         decided = np.array([bool(options) for options in given], dtype=bool)
+        if question.kind == "select_one":
+            other = {one.name for one in questionnaire.options(question) if one.role == "other"}
+            answered = respondents[question.name].iloc[row_of[said["respondent"]]]
+            decided &= answered.isin(other).to_numpy()
         if not decided.any():
             continue
         left[np.flatnonzero(own)[decided]] = False

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from upr_analysis.back_coding import read_decisions
-from upr_analysis.cleaning import values_of
+from upr_analysis.back_coding import SHEET, Decisions, read_decisions
+from upr_analysis.cleaning import is_timed, values_of
 from upr_analysis.codebook import Codebook, read_codebook
 from upr_analysis.documents import label
 from upr_analysis.exports import Export, read_export
+from upr_analysis.marks import fold_label
 from upr_analysis.parameters import (
     Parameters,
     export_files,
@@ -47,15 +48,25 @@ def check(path: Path, assignments: tuple[str, ...], root: Path) -> Checked:
     problems += parameter_cell_problems(notebooks(root))
     if parameters is None:
         raise InputError(problems)
-    responses, others = _check_inputs(parameters, root)
+    responses, unread, others = _check_inputs(parameters, root)
     if problems or others or responses is None:
         raise InputError(problems + others)
-    questionnaire = read_questionnaire(root / "data" / parameters.consultation)
-    return Checked(parameters, len(responses.respondents), _notes(responses, questionnaire))
+    folder = root / "data" / parameters.consultation
+    questionnaire = read_questionnaire(folder)
+    notes = _notes(responses, questionnaire, read_decisions(folder, questionnaire))
+    if parameters.minimum_seconds and not is_timed(responses.respondents):
+        notes += ("minimum_seconds: of no response the minutes are known; nobody is too fast.",)
+    return Checked(parameters, len(responses.respondents), unread + notes)
 
 
-def _notes(responses: Responses, questionnaire: Questionnaire) -> tuple[str, ...]:
+def _notes(
+    responses: Responses, questionnaire: Questionnaire, decisions: Decisions
+) -> tuple[str, ...]:
     """Return what a researcher should know of answers that can be typed, by question."""
+    said = responses.free_texts
+    asked, texts = said["question"].str.removesuffix("_other"), said["text"].map(fold_label)
+    given = set(zip(asked, texts, strict=True))
+    idle = sum(1 for decided in decisions if decided not in given)
     changes = responses.changes
     undeclared = changes.loc[changes["rule"] == "no declared option", "column"].value_counts()
     typed = [
@@ -67,6 +78,8 @@ def _notes(responses: Responses, questionnaire: Questionnaire) -> tuple[str, ...
         f"{name}: {count} answers hold words that are no declared option, and count as 'other'."
         for name, count in undeclared.items()
     ]
+    if idle:
+        notes.append(f"{SHEET}: {idle} of {len(decisions)} decided answers are given by nobody.")
     if typed:
         notes.append(
             f"{', '.join(typed)}: numbers and dates are typed and kept, shown in no table."
@@ -83,7 +96,7 @@ def check_together(runs: Sequence[Parameters], root: Path) -> None:
     seen: set[tuple[str, str]] = set()
     for parameters in runs:
         export = (parameters.consultation, parameters.export)
-        _, found = _check_inputs(parameters, root, with_export=export not in seen)
+        _, _, found = _check_inputs(parameters, root, with_export=export not in seen)
         seen.add(export)
         problems += found
     if problems:
@@ -92,14 +105,16 @@ def check_together(runs: Sequence[Parameters], root: Path) -> None:
 
 def _check_inputs(
     parameters: Parameters, root: Path, with_export: bool = True
-) -> tuple[Responses | None, list[str]]:
-    """Return the typed responses, if there are any, and the problems of a consultation's files."""
+) -> tuple[Responses | None, tuple[str, ...], list[str]]:
+    """Return the typed responses, if any, what was not read, and the problems of the files."""
     problems: list[str] = []
+    unread: tuple[str, ...] = ()
     folder = root / "data" / parameters.consultation
     if not folder.is_dir():
         known = [one.name for one in (root / "data").iterdir() if one.is_dir()]
         hint = did_you_mean(parameters.consultation, known)
-        return None, [f"data/{parameters.consultation} is not there: correct 'consultation'{hint}"]
+        missing = f"data/{parameters.consultation} is not there: correct 'consultation'{hint}"
+        return None, (), [missing]
     questionnaire = _tried(problems, read_questionnaire, folder)
     codebook = _tried(problems, read_codebook, folder)
     report = _tried(problems, read_report, folder)
@@ -111,8 +126,8 @@ def _check_inputs(
     if codebook is not None:
         problems += _report_problems(report, codebook)
         problems += _size_problems(report, codebook)
-        unread = questionnaire is not None and questionnaire.open_questions and not codebook.themes
-        if unread and not (folder / "codebook.yml").exists():
+        uncoded = questionnaire is not None and questionnaire.open_questions and not codebook.themes
+        if uncoded and not (folder / "codebook.yml").exists():
             problems.append(
                 f"data/{folder.name}/codebook.yml is not there, but questions are answered in "
                 "words: add it (with `themes: []` nothing of them is shown)."
@@ -125,8 +140,9 @@ def _check_inputs(
     if questionnaire is not None and with_export:
         export = _tried(problems, _read, parameters, root, questionnaire)
         if export is not None:
+            unread = export.notes
             responses = _tried(problems, type_responses, export, questionnaire, parameters.seed)
-    return responses, problems
+    return responses, unread, problems
 
 
 def _read(parameters: Parameters, root: Path, questionnaire: Questionnaire) -> Export:

@@ -38,7 +38,8 @@ def find_removals(
 
     The rules in order: *test entry* (every open answer is a word for a test), *empty* (nothing
     answered), *partial* (fewer than `minimum_answers` questions answered), *speeder* (from begun to
-    sent in less than `minimum_seconds`), *exact duplicate* (equal answers throughout), *near
+    sent in less than `minimum_seconds`, where both times are known to the minute and in order),
+    *exact duplicate* (equal answers throughout), *near
     duplicate* (equal single choices and open answers whose similarity is
     at least `near_duplicate` percent). Duplicates need open answers of 100 characters or more, and
     of them the first sent is kept. Among more than 5,000 respondents none near is looked for.
@@ -53,9 +54,9 @@ def find_removals(
     why[(_is_test(open_responses, order["respondent"])).to_numpy()] = "test entry"
     why[why.isna() & (answered == 0)] = "empty"
     why[why.isna() & (answered < minimum_answers)] = "partial"
-    if minimum_seconds:
+    if minimum_seconds and is_timed(order):
         took = (order["submitted"] - order["started"]).dt.total_seconds()
-        why[why.isna() & (took < minimum_seconds)] = "speeder"
+        why[why.isna() & (took >= 0) & (took < minimum_seconds)] = "speeder"
     if deduplicate:
         singles = order[_answer_columns(order, only_single=True)].astype("string").fillna("")
         closed = order[_answer_columns(order)].astype("string").fillna("")
@@ -70,6 +71,14 @@ def find_removals(
             for _, alike in left.groupby(pd.Series(profile, left.index, dtype=object), sort=False):
                 why[_near_duplicates(alike["words"], near_duplicate)] = "near duplicate"
     return why.reindex(respondents.index)
+
+
+def is_timed(respondents: pd.DataFrame) -> bool:
+    """Whether it is known when responses were begun and sent, and not the days only."""
+    if not {"started", "submitted"} <= set(respondents):
+        return False
+    times = respondents[["started", "submitted"]]
+    return bool((times != times.apply(lambda column: column.dt.normalize())).any(axis=None))
 
 
 def keep(

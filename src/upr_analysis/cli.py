@@ -408,15 +408,15 @@ def init(
     table = Table("question", "columns", "kind", "sure", box=None, pad_edge=False)
     table.add_column("why", no_wrap=True, overflow="ellipsis")
     for one in done.questions:
-        places = [place + 1 for place in one.columns]
-        where = str(places[0]) if len(places) == 1 else f"{min(places)}-{max(places)}"
+        places = sorted(place + 1 for place in one.columns)
+        where = "-".join(map(str, dict.fromkeys(places[:1] + places[-1:]))) or "none"
         style = "bold" if one.guess.sure < SURE else None
         cells = (one.name, where, one.guess.kind, f"{one.guess.sure:.0%}", escape(one.guess.why))
         table.add_row(*cells, style=style)
     Console(stderr=True).print(table)
     doubtful = sum(one.guess.sure < SURE for one in done.questions)
-    for problem in done.problems:
-        typer.echo(problem, err=True)
+    for line in (*done.notes, *done.problems):
+        typer.echo(line, err=True)
     shown = done.params.relative_to(_here())
     if done.dropped:
         typer.echo(f"{done.dropped} columns of the tool's hold personal data: dropped.", err=True)

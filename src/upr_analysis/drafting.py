@@ -10,6 +10,7 @@ from typing import Final
 
 import pandas as pd
 
+from upr_analysis.exports import Index
 from upr_analysis.grids import Grid, plain
 from upr_analysis.guessing import (
     COUNTED,
@@ -21,8 +22,8 @@ from upr_analysis.guessing import (
     guess,
     tool_words,
 )
-from upr_analysis.layouts import Field, Layout, is_other
-from upr_analysis.marks import FRACTION, TICKED, UNTICKED, fold_label, names_of_language
+from upr_analysis.layouts import Field, Layout, is_other, names_other
+from upr_analysis.marks import FRACTION, fold_label, is_tag, names_of_language
 from upr_analysis.privacy import EMAIL
 from upr_analysis.questionnaire import MOST_OPTIONS, RESERVED
 
@@ -82,6 +83,7 @@ class Draft:
     ignored: tuple[str, ...]
     kinds: dict[int, str]
     not_asked: tuple[str, ...]
+    no_answer: tuple[str, ...]
     decimal_comma: bool
     languages: tuple[str, ...] = ()
 
@@ -116,13 +118,14 @@ def draft(grid: Grid, layout: Layout) -> Draft:
     kinds: dict[int, str] = {}
     taken: set[str] = set()
     separators = () if layout.tool in ("csv", "labelled") else (layout.separator,)
-    seen: dict[str, int] = {}
+    index = Index(layout)
     for _, some in groupby(layout.fields, key=lambda one: (one.group, one.block)):
         for unit in _questions(list(some), grid, layout):
             header = unit[0].names[0] if len(unit) == 1 or not unit[0].parts else unit[0].block[0]
             item = _item(unit, header, grid, layout, separators, taken)
-            seen[item.header] = seen.get(item.header, 0) + 1
-            item = replace(item, occurrence=seen[item.header])
+            places = [[one.place for one in known] for known in index.units(plain(item.header))]
+            own = [one.place for one in unit]
+            item = replace(item, occurrence=places.index(own) + 1 if own in places else 1)
             kinds |= item.columns
             if item.guess.kind == "ignored" or not header:
                 if unit[0].own is None and header:
@@ -131,11 +134,7 @@ def draft(grid: Grid, layout: Layout) -> Draft:
             taken.add(item.name)
             items.append(item)
     cells = [grid.column(one.place, layout.header_rows) for one in layout.fields]
-    comma = any(
-        column.str.fullmatch(r"\d+,\d+").any()
-        for item, column in ((i, cells[p]) for i in items for p in i.columns)
-        if item.guess.kind == "decimal"
-    )
+    numbers = [cells[p] for item in items if item.guess.kind == "decimal" for p in item.columns]
     counts = {
         item.name: Counter(cell for place in item.columns for cell in cells[place])
         for item in items
@@ -164,7 +163,8 @@ def draft(grid: Grid, layout: Layout) -> Draft:
         tuple(dict.fromkeys(ignored)),
         kinds,
         tuple(sorted(marks)),
-        comma,
+        tuple(dict.fromkeys(label for labels in grid.missing.values() for label in labels)),
+        any(column.str.fullmatch(DECIMAL_COMMA).any() for column in numbers),
         tuple(sorted(tags)),
     )
 
@@ -172,7 +172,7 @@ def draft(grid: Grid, layout: Layout) -> Draft:
 def _tag_of(cell: str) -> str | None:
     """Return the tag of a language that a tool gives as `es-MX`, `ES` or "Spanish (Mexico)"."""
     head = re.split(r"[-_(]", cell, maxsplit=1)[0].strip().casefold()
-    if re.fullmatch(r"[a-z]{2,3}", head):
+    if is_tag(head):
         return head
     return next((tag for tag in LANGUAGES if head in names_of_language(tag)), None)
 
@@ -188,7 +188,11 @@ def _questions(unit: list[Field], grid: Grid, layout: Layout) -> list[list[Field
     answers = [one for one in unit if not one.parts]
     if 1 < len(parts) < MOST_OPTIONS and not answers:
         cells = [(one.parts, grid.column(one.place, layout.header_rows)) for one in parts]
-        if are_ticks(unit[0].block, cells):
+        # of a form's questions some are answered by yes or no, and stand in a group as options do
+        numbered = layout.tool != "kobo" or all(
+            set(map(str.casefold, column.unique())) <= KOBO_MARKS for _, column in cells
+        )
+        if numbered and are_ticks(unit[0].block, cells):
             return [unit]
     if len(answers) == 1 and len(unit) == 2 and _is_other(unit[1]):
         return [unit]
@@ -222,7 +226,8 @@ def _item(
     if first.own is not None:
         found = Guess(_OWN[first.own], 1, "the tool's own column")
         if found.kind == "datetime":
-            found = replace(found, date_format=guess("", cells, ()).date_format)
+            told = guess("", cells, ())
+            found = told if told.kind == "datetime" and told.date_format else found
         role = (
             first.own if first.own in ("respondent", "started", "submitted", "language") else None
         )
@@ -233,9 +238,12 @@ def _item(
         return Item(name, header, label, found, role=role, columns=kinds)
     if first.joined:
         return _from_split(unit, header, label, name, grid, layout)
+    missing = grid.missing.get(first.names[0], ())
+    cells = cells.where(~cells.isin(missing), "")
     found = guess(label, cells, separators)
     if first.names[0] in grid.labels:
-        found = _by_labels(found, cells, grid.labels[first.names[0]])
+        named = [one for one in grid.labels[first.names[0]] if one not in missing]
+        found = _by_labels(found, cells, named)
     kinds = {first.place: found.kind, **{one.place: "other" for one in unit[1:]}}
     options = _options(found, has_other=len(unit) > 1)
     return Item(name, header, label, found, options, role_of(label, found), columns=kinds)
@@ -247,6 +255,10 @@ _OWN: Final[dict[str, Kind]] = {
 }  # fmt: skip
 
 
+KOBO_MARKS: Final = frozenset({"", "0", "1", "0.0", "1.0", "true", "false"})
+DECIMAL_COMMA: Final = r"[0-9]+,(?:[0-9]{1,2}|[0-9]{4,})"  # 1,000 may be a thousand
+
+
 def _by_labels(found: Guess, cells: pd.Series, labels: Sequence[str]) -> Guess:
     """Return a choice between a variable's value labels, where these are what most answers are.
 
@@ -254,7 +266,7 @@ def _by_labels(found: Guess, cells: pd.Series, labels: Sequence[str]) -> Guess:
     """
     answered = cells[cells != ""]
     labelled = answered.isin(labels).sum()
-    if len(answered) and labelled < len(answered) / 2:
+    if len(labels) < 2 or (len(answered) and labelled < len(answered) / 2):
         return replace(found, sure=min(found.sure, 0.7), why=f"{found.why}; some have labels")
     own_words = int(labelled) < len(answered)
     why = "its values have labels" + ", and some answers have none" * own_words
@@ -283,7 +295,8 @@ def _spread(
         label = tool_words(one.block, one.parts, cells) or one.parts[-1]
         seen[fold_label(label)] += 1
         label += f" ({seen[fold_label(label)]})" * (seen[fold_label(label)] > 1)
-        options.append(_option(label, names, one.parts))
+        parts = [part for part in one.parts if fold_label(part) not in seen]
+        options.append(_option(label, names, parts))
     if "other" in kinds.values() and not any(option.role == "other" for option in options):
         options.append(_option("Other", names, [], "other"))
     found = Guess("select_multiple", 0.95, f"{len(options)} columns with one mark each")
@@ -291,10 +304,9 @@ def _spread(
 
 
 def _holds_marks(one: Field, cells: pd.Series) -> bool:
-    said = {fold_label(cell) for cell in cells.unique()} - {""} - NOT_SHOWN - TICKED - UNTICKED
-    return bool((cells != "").any()) and said <= set(map(fold_label, one.parts)) | set(
-        filter(is_other, said)
-    )
+    said = {fold_label(cell) for cell in cells.unique()} - {""} - NOT_SHOWN - MARKS
+    said -= set(map(fold_label, one.parts))
+    return bool((cells != "").any()) and all(map(names_other, said))
 
 
 def _from_split(

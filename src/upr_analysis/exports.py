@@ -1,7 +1,7 @@
 """Exports bound to their questionnaire: which column answers which question, nothing typed yet."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from upr_analysis.grids import Grid, plain, read_grid
-from upr_analysis.layouts import Field, Layout, is_other, lay_out
-from upr_analysis.marks import TICKED, UNTICKED, fold_label, spellings
+from upr_analysis.layouts import Field, Layout, is_other, lay_out, names_other
+from upr_analysis.marks import TICKED, UNTICKED, as_written, fold_label, spellings
 from upr_analysis.problems import InputError, did_you_mean
 from upr_analysis.questionnaire import Choice, Question, Questionnaire
 
@@ -40,8 +40,9 @@ class Export:
     absent: dict[str, np.ndarray] = field(default_factory=dict)
     personal: tuple[pd.Series, ...] = ()
     languages: tuple[str, ...] = ()
-    separator: str = ", "  # what the tool puts between several options in one cell
+    separators: tuple[str, ...] = (", ",)  # each file's, between several options in one cell
     digest: str = ""
+    notes: tuple[str, ...] = ()  # what was not read of each file
     files: tuple[tuple[str, Sequence[int]], ...] = ()
 
     def place(self, row: int) -> str:
@@ -100,21 +101,27 @@ class _Binding:
         self.words: dict[str, Field] = {}
         self.missing: list[tuple[Question, str]] = []
         self.problems: list[str] = []
-        index = _Index(layout)
+        index = Index(layout)
         for question in questionnaire.survey:
             header = plain(questionnaire.header(question, language))
             found = index.units(header)
-            if question.other_column:
-                self._find_words(question, plain(question.other_column))
+            if question.kind != "select_multiple":
+                found = list(map(_without_parts, found))
             if question.occurrence == "coalesce" and found:
                 self.units[question.name] = found
             elif isinstance(question.occurrence, int) and len(found) >= question.occurrence:
                 self.units[question.name] = [found[question.occurrence - 1]]
             elif not question.optional_column:
                 self.missing.append((question, header))
+            if question.other_column:
+                self._find_words(question, plain(question.other_column))
 
     def _find_words(self, question: Question, header: str) -> None:
-        one = next((one for one in self.layout.fields if header in one.names), None)
+        """Find the column of words behind "other": of several so called the first behind."""
+        called = [one for one in self.layout.fields if header in one.names]
+        places = [one.place for unit in self.units.get(question.name, ()) for one in unit]
+        behind = [one for one in called if one.place > max(places, default=-1)]
+        one = next(iter([*behind, *called]), None)
         if one is None:
             self.missing.append((question, header))
         else:
@@ -137,32 +144,49 @@ class _Binding:
         found = Export(
             len(self.grid) - self.layout.header_rows,
             languages=(self.language,) * (len(self.grid) - self.layout.header_rows),
-            separator=self.layout.separator,
+            separators=(self.layout.separator,),
             files=((self.grid.file, self.grid.numbers[self.layout.header_rows :]),),
         )
         bound: dict[int, str] = {}
         for question in self.questionnaire.survey:
             for unit in self.units.get(question.name, ()):
                 for one in unit:
-                    if one.place in bound:
-                        self.problems.append(
-                            f"{self.grid.file}: column {one.place + 1} is bound twice, to "
-                            f"{bound[one.place]} and {question.name}: set 'occurrence'."
-                        )
-                    bound[one.place] = question.name
+                    self._claim(one, question, bound)
                 self._bind(question, unit, found)
             if question.name in self.words:
-                bound[self.words[question.name].place] = question.name
-                found.others[question.name] = self._cells(self.words[question.name])
+                words = self.words[question.name]
+                if bound.get(words.place) != question.name:
+                    self._claim(words, question, bound)
+                found.others[question.name] = self._cells(words)
         self.problems += self._unknown(bound)
         self._raise()
         personal = [one for one in self.layout.fields if one.own == "personal"]
         return replace(
             found,
+            notes=tuple(self._unread(bound)),
             personal=tuple(
                 self._cells(one).replace(NOBODY, "") for one in personal if one.place not in bound
             ),
         )
+
+    def _unread(self, bound: dict[int, str]) -> Iterator[str]:
+        """Say which sheets, and which columns of the tool's own, are no part of the answers."""
+        if self.grid.others:
+            sheets = ", ".join(map(repr, self.grid.others))
+            yield f"{self.grid.file}: not read, sheets {sheets}: say 'sheet' to read another."
+        own = [one for one in self.layout.fields if one.own and one.place not in bound]
+        named = ", ".join(f"{one.place + 1} {_short(self._shown(one))!r}" for one in own)
+        if own:
+            yield f"{self.grid.file}: not read, columns of {self.layout.tool} itself: {named}."
+
+    def _claim(self, one: Field, question: Question, bound: dict[int, str]) -> None:
+        """Note whose column this is; two questions may not have the same."""
+        if one.place in bound:
+            self.problems.append(
+                f"{self.grid.file}: column {one.place + 1} is bound twice, to {bound[one.place]} "
+                f"and {question.name}: set 'occurrence'."
+            )
+        bound[one.place] = question.name
 
     def _cells(self, one: Field) -> pd.Series:
         return self.grid.column(one.place, self.layout.header_rows)
@@ -170,28 +194,35 @@ class _Binding:
     def _bind(self, question: Question, unit: Unit, found: Export) -> None:
         """Bind the columns of one question into `found`; note what does not fit."""
         choices = self.questionnaire.options(question)
-        options = {
-            plain(text): choice
-            for choice in choices
-            for text in (choice.name, *choice.label.values(), choice.label_as_asked, *choice.also)
-            if text
-        }
+        known = {choice.name: choice for choice in choices}
+        options = {text: known[name] for text, name in spellings(choices).items()}
+        options |= {plain(text): known[name] for text, name in as_written(choices).items()}
         several = question.kind == "select_multiple"
+        # beside the answer itself, a column of "other" holds words, whatever they look like
+        answered = any(not one.parts and not one.joined for one in unit)
         spread: dict[str, pd.Series] = {}
         for one in unit:
-            if one.joined and len(unit) > 1:
-                continue
             parts = one.parts if len(unit) > 1 or several else ()
-            choice = next((options[part] for part in parts if part in options), None)
+            called = [text for part in parts for text in (part, fold_label(part))]
+            choice = next((options[text] for text in called if text in options), None)
             for_words = any(map(is_other, parts)) or (choice and choice.role == "other")
             if for_words and choice is None:
                 choice = next((choice for choice in choices if choice.role == "other"), None)
-            if several and choice and (not for_words or self._holds_marks(one, choice)):
-                spread[choice.name] = self._cells(one)
-            elif not parts:
+            if for_words and choice:
+                is_mark = several and not answered and choice.name not in spread
+                is_mark = is_mark and self._holds_marks(one, choice)
+            else:
+                is_mark = several and choice is not None
+            if is_mark and choice:
                 cells = self._cells(one)
-                known = found.answers.get(question.name)
-                found.answers[question.name] = cells if known is None else _coalesced(known, cells)
+                if choice.name in spread:  # two spellings of it have a column each
+                    cells = self._either(spread[choice.name], cells)
+                spread[choice.name] = cells
+            elif not parts:
+                cells, before = self._cells(one), found.answers.get(question.name)
+                found.answers[question.name] = (
+                    cells if before is None else _coalesced(before, cells)
+                )
             elif for_words and choice and question.name not in found.others:
                 found.others[question.name] = self._cells(one)
             else:
@@ -201,7 +232,8 @@ class _Binding:
                     "declare it in questionnaire.yml, or is the second header row missing?"
                 )
         if spread:
-            found.ticks[question.name] = pd.DataFrame(spread)
+            ticks, earlier = pd.DataFrame(spread), found.ticks.get(question.name)
+            found.ticks[question.name] = ticks if earlier is None else _filled(earlier, ticks)
         elif question.name not in found.answers and not self.problems:
             self.problems.append(
                 f"{self.grid.file} has no column with the answers to {question.name}, only one "
@@ -214,7 +246,13 @@ class _Binding:
         asked = self.questionnaire
         known = {*spellings([choice]), *map(fold_label, (*asked.not_asked, *asked.no_answer))}
         said -= known | TICKED | UNTICKED
-        return bool((self._cells(one) != "").any()) and all(map(is_other, said))
+        return bool((self._cells(one) != "").any()) and all(map(names_other, said))
+
+    def _either(self, first: pd.Series, second: pd.Series) -> pd.Series:
+        """Return of two columns of one option the first, where it says no or nothing the second."""
+        asked = self.questionnaire
+        no = UNTICKED | {"", *map(fold_label, (*asked.not_asked, *asked.no_answer))}
+        return first.where(~first.map(fold_label).isin(no) | (second == ""), second)
 
     def _unknown(self, bound: dict[int, str]) -> list[str]:
         """Return the columns that are no question, no tool's and not declared as ignored."""
@@ -268,7 +306,7 @@ class _Binding:
             raise InputError([*named, *self.problems])
 
 
-class _Index:
+class Index:
     """The columns of a layout by every name, and by the heading that they stand under."""
 
     def __init__(self, layout: Layout) -> None:
@@ -297,12 +335,29 @@ class _Index:
                 units.append([replace(named[0], parts=())])
             elif named or any(header in one.block for one in group):
                 units += [[one] for one in named] if len(named) > 1 else [group]
-        return units
+        # what a tool calls a column of its own may be the header of a question, too
+        return sorted(units, key=lambda unit: unit[0].own is not None)
+
+
+def _without_parts(unit: Unit) -> Unit:
+    """Leave out what stands beside a question's one answer and is not behind its "other".
+
+    That is a comment, or another question under the same heading: it has a header of its own.
+    """
+    has_answer = any(not one.parts for one in unit)
+    return [one for one in unit if not (has_answer and one.parts) or any(map(is_other, one.parts))]
 
 
 def _coalesced(first: pd.Series, second: pd.Series) -> pd.Series:
     """Return the first non-blank cell of each row."""
     return first.where(first.str.strip() != "", second)
+
+
+def _filled(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """Return the first of two blocks of ticks, in rows that it leaves blank the second."""
+    blank = (first == "").all(axis=1)
+    both = pd.concat([first.mask(blank, axis=0).dropna(how="all"), second[blank]]).sort_index()
+    return both.reindex(range(len(first))).fillna("").astype("str")
 
 
 def _joined(exports: Sequence[Export], questionnaire: Questionnaire) -> Export:
@@ -311,8 +366,9 @@ def _joined(exports: Sequence[Export], questionnaire: Questionnaire) -> Export:
     joined = Export(
         rows,
         languages=tuple(language for one in exports for language in one.languages),
-        separator=exports[0].separator,
+        separators=tuple(separator for one in exports for separator in one.separators),
         digest=digest_of(one.digest for one in exports),
+        notes=tuple(note for one in exports for note in one.notes),
         files=tuple(file for one in exports for file in one.files),
     )
     for question in questionnaire.survey:

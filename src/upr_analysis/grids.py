@@ -12,12 +12,15 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
@@ -43,7 +46,9 @@ SIGNATURES: Final = {
     b"PAR1": "parquet",
 }
 OLD_STATA: Final = re.compile(rb"[\x69-\x73][\x01\x02]\x01\x00")  # releases 105 to 115
+SEPARATOR_LINE: Final = re.compile(rb"sep=([,;\t|])\r?\n")
 SAMPLE: Final = 2_000_000  # bytes by which an encoding is guessed
+COMPARED: Final = 50  # rows by which a delimiter is found
 BLOCK: Final = 4 * 2**20  # bytes read at once
 PATIENCE: Final = 300  # seconds for unpacking
 csv.field_size_limit(2**31 - 1)  # a cell may be as long as somebody's letter
@@ -65,6 +70,7 @@ class Grid:
     numbers: Sequence[int]
     sets: Mapping[str, Sequence[str]] = field(default_factory=dict)
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of a variable's values
+    missing: Mapping[str, Sequence[str]] = field(default_factory=dict)  # that are no answer
     others: Sequence[str] = ()  # sheets of the workbook that were not read
     encoding: str = "utf-8"
     delimiter: str = ","
@@ -152,22 +158,58 @@ def _read_text(path: Path, scanned: _Scanned, encoding: str | None, delimiter: s
     if scanned.holds_nul if content is None else b"\0" in content:
         raise InputError(f"{path.name} holds NUL bytes: is it a csv file?")
     start = start.removeprefix(b"\xef\xbb\xbf") if content is None else content[:SAMPLE]
+    above = SEPARATOR_LINE.match(start)  # Excel's own, no row of the table
+    if above:
+        delimiter = delimiter or above[1].decode()
+        content = (content or _decoded(path, "utf-8-sig").encode())[above.end() :]
+        start = content[:SAMPLE]
     delimiter = delimiter or delimiter_of(start)
     width = _width(path if content is None else io.BytesIO(content), delimiter)
     table = None
+    clean = scanned.quotes == 0 or _quotes_cleanly(
+        _blocks(path) if content is None else iter([content]), delimiter
+    )
     # Arrow loses the \n of a \r\n in a quoted cell where a block ends between the two
     apart = scanned.parts_line_end
     if content is not None:
         ends = range(BLOCK, len(content), BLOCK)
         apart = any(content[end - 1 : end + 1] == b"\r\n" for end in ends)
-    if scanned.quotes % 2 == 0 and not apart:
+    if clean and not apart:
         source = str(path) if content is None else pa.BufferReader(content)
         table = _quickly(source, delimiter, width)
     numbers: Sequence[int] = range(1, 1 + (0 if table is None else table.num_rows))
     if table is None:
         text = _decoded(path, "utf-8-sig") if content is None else content.decode()
         table, numbers = _carefully(path, text, delimiter)
+    numbers = [number + 1 for number in numbers] if above else numbers
     return Grid(path.name, "csv", table, numbers, encoding=encoding, delimiter=delimiter)
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        file.seek(3 if file.read(3) == b"\xef\xbb\xbf" else 0)
+        while block := file.read(BLOCK):
+            yield block
+
+
+def _quotes_cleanly(blocks: Iterable[bytes], delimiter: str) -> bool:
+    """Whether each quote opens a cell, closes one, or is one of two that stand for one.
+
+    Arrow and Python read any other quote differently, and neither says so. Quotes open and close
+    in turn; a doubled one closes and opens at once.
+    """
+    beside = np.zeros(256, dtype=bool)
+    beside[list(f'{delimiter}\r\n"'.encode())] = True
+    opened, left = 0, b"\n"
+    for block in chain(blocks, [b"\n"]):
+        data = np.frombuffer(left + block, dtype=np.uint8)
+        quotes = np.flatnonzero(data[1:-1] == ord('"')) + 1
+        opens, closes = quotes[opened::2], quotes[1 - opened :: 2]
+        if not (beside[data[opens - 1]].all() and beside[data[closes + 1]].all()):
+            return False
+        opened = (opened + len(quotes)) % 2
+        left = data[-2:].tobytes()
+    return opened == 0
 
 
 def _decoded(path: Path, encoding: str) -> str:
@@ -203,13 +245,15 @@ def _oddity(content: bytes, encoding: str) -> int:
 
 
 def delimiter_of(content: bytes) -> str:
-    """Return what parts the header into most columns; a comma where nothing does."""
+    """Return what parts rows into equally many columns, and most; a comma where nothing does."""
     head = content[:SAMPLE].decode(errors="replace")
-    widths = {}
+    fit = {}
     for delimiter in DELIMITERS:
         rows = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
-        widths[delimiter] = len(next((row for row in rows if row), []))
-    return max(DELIMITERS, key=widths.__getitem__)
+        widths = [len(row) for row in islice(filter(None, rows), COMPARED)]
+        widths = widths[:-1] or widths or [0]  # the last may be cut off
+        fit[delimiter] = (widths[0] > 1 and len(set(widths)) == 1, widths[0])
+    return max(DELIMITERS, key=fit.__getitem__)
 
 
 def _quickly(source: Any, delimiter: str, width: int) -> pa.Table | None:
@@ -311,5 +355,5 @@ def _unpacked(path: Path, kind: str, sheet: str | None) -> Grid:
 
 @cache
 def plain(text: str) -> str:
-    """Return a header with its white space made single and no-break spaces plain."""
-    return " ".join(text.replace("\ufeff", "").split())
+    """Return a header with its white space made single and its accents coded in one way."""
+    return " ".join(unicodedata.normalize("NFC", text.replace("\ufeff", "")).split())

@@ -54,6 +54,7 @@ COMMONPLACE: Final = re.compile(
 )
 SENTENCE: Final = 10  # words, more than which few options have
 SHORT_LIST: Final = 7  # options, of which one may well have been chosen by one respondent only
+THOUSANDS: Final = r"[0-9]{1,3}(?:,[0-9]{3})+"
 FEWEST: Final = 3  # respondents who give the same answer, for it to be an option
 DATES: Final = (  # tried in this order; the first is what most tools write
     "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M", "%m/%d/%y %H:%M",
@@ -165,6 +166,8 @@ def _number(header: str, counts: Counter[str], rows: int) -> Guess | None:
         return None
     sure = 0.95 if fit == 1 else 0.6
     odd = "" if fit == 1 else f"; {1 - fit:.0%} are none"
+    if any(re.fullmatch(THOUSANDS, text) for text in counts):
+        sure, odd = 0.5, f"{odd}; 1,000 among them: thousands, or a decimal comma?"
     if len(whole) < len(fractions) and sum(counts[text] for text in whole) < 0.95 * counts.total():
         return Guess("decimal", sure, "numbers with a fraction" + odd)
     values = sorted({int(float(plain[text])) for text in whole})

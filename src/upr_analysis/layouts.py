@@ -6,13 +6,15 @@ with every name by which a questionnaire may call it. Layouts follow the tools' 
 the exports that they were seen to write; `docs/decisions.md` lists the sources.
 """
 
+import os.path
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from upr_analysis.grids import Grid, plain
+from upr_analysis.marks import fold_label
 from upr_analysis.problems import InputError
 from upr_analysis.questionnaire import Tool
 
@@ -30,10 +32,16 @@ OTHER: Final = re.compile(  # "Other (please specify)", "Autre :", "-oth-"; not 
     r"|-?oth-?$|(?:please )?specify\b|(?:merci de |veuillez )?pr[ée]cise[rz]\b|especif[ií]que",
     re.IGNORECASE,
 )
+# What tools ask for behind "other"; whatever else stands there was written by somebody.
+ASKED: Final = (
+    r"(?:please |kindly |por favor,? |veuillez |merci de )?(?:specify|describe|explain|write[ -]in|"
+    r"state|indicate|pr[ée]cise[rz]|pr[ée]cisez|especif[ií]que(?:lo)?|especificar|indique[rz]?)"
+    r"(?: below| here| ci-dessous| aqu[ií])?|text|words?(?:\(s\))?|answers?|r[ée]ponse|respuesta"
+)
 HEAD_OF_OTHER: Final = re.compile(
-    r"(?:-?oth-?|others?|autres?|otr[oa]s?)\b[ :–—-]*"
-    r"(?:[(\[]?(?:please|write|specify|text|words?|answers?|pr[ée]cis|especif|veuillez|merci)"
-    r"[^:)\]]*[)\]]?)?(?: ?\([^)]*(?:required|obligat)[^)]*\))?|-oth-",
+    r"(?:-oth-|(?:oth|others?|autres?|otr[oa]s?)\b)[ :,–—-]*"
+    rf"(?:(?:[(\[] ?(?:{ASKED})\.? ?[)\]]|(?:{ASKED})(?= *(?:$|[:.(\[–—-])))"
+    r"(?: ?\((?:required|obligatoire|obligatori[oa])\))?)?",
     re.IGNORECASE,
 )
 SUFFIX: Final = re.compile(r"_(?:\d+(?:_\d+)*(?:_TEXT)?|TEXT)$")  # of a code of Qualtrics
@@ -78,6 +86,11 @@ def is_other(heading: str) -> bool:
     return OTHER.match(heading.strip()) is not None and len(heading) < 80
 
 
+def names_other(cell: str) -> bool:
+    """Whether a cell says "other" and no word more."""
+    return is_other(cell) and not words_behind_other(cell)
+
+
 def words_behind_other(cell: str) -> str:
     """Return what was written in a cell as "Other: a map" or "Other (a map)"; "" for no words."""
     head = HEAD_OF_OTHER.match(cell.strip())
@@ -103,7 +116,8 @@ def _parted(fields: Sequence[Field]) -> tuple[Field, ...]:
     before: tuple[int, tuple[str, ...]] | None = None
     seen = set[str]()
     for one in fields:
-        part = one.parts[0] if one.parts and not any(map(is_other, one.parts)) else None
+        is_part = one.parts and not any(map(is_other, one.parts))
+        part = fold_label(one.parts[0]) if is_part else None
         if (one.group, one.block) != before or part in seen:
             group, seen = group + 1, set()
         before = (one.group, one.block)
@@ -156,7 +170,7 @@ def recognise(kind: str, head: Sequence[Sequence[str]]) -> Tool:
 
 
 def _is_import_row(row: Sequence[str]) -> bool:
-    return sum(cell.startswith('{"ImportId"') for cell in row) > len(row) / 2
+    return bool(row) and sum(cell.startswith('{"ImportId"') for cell in row) > len(row) / 2
 
 
 def _is_two_row_qualtrics(head: Sequence[Sequence[str]]) -> bool:
@@ -204,6 +218,7 @@ MARKS: Final[dict[Tool, tuple[set[str], ...]]] = {
     "surveygizmo": ({"Time Started", "Date Submitted", "Status"}, {"Response ID", "Time Started"}),
     "eusurvey": ({"Contribution ID"}, {"Contribution Id"}),
 }
+TIMINGS: Final = ("interviewtime", "total time")
 # The tools' own columns: what identifies people is kept only as strings to be found in open
 # answers; what is ignored is dropped unread. In small letters.
 OWN: Final[dict[Tool, dict[Own, tuple[str, ...]]]] = {
@@ -222,7 +237,7 @@ OWN: Final[dict[Tool, dict[Own, tuple[str, ...]]]] = {
         "personal": ("ipaddr", "ip address", "firstname", "first name", "lastname", "last name",
                      "email", "email address"),
         "ignored": ("lastpage", "last page", "seed", "datestamp", "date last action", "refurl",
-                    "referrer url", "token", "access code", "interviewtime", "total time", ""),
+                    "referrer url", "token", "access code", *TIMINGS),
     },
     "qualtrics": {
         "respondent": ("_recordid", "responseid"),
@@ -233,8 +248,7 @@ OWN: Final[dict[Tool, dict[Own, tuple[str, ...]]]] = {
                      "emailaddress", "name", "locationlatitude", "locationlongitude"),
         "ignored": ("status", "progress", "duration", "duration (in seconds)", "finished",
                     "recordeddate", "externaldatareference", "externalreference", "responseset",
-                    "locationaccuracy",
-                    "distributionchannel", ""),
+                    "locationaccuracy", "distributionchannel"),
     },
     "kobo": {
         "respondent": ("_uuid", "key"),
@@ -286,13 +300,33 @@ OWN: Final[dict[Tool, dict[Own, tuple[str, ...]]]] = {
 
 def _own(tool: Tool, header: str) -> Own | None:
     header = header.casefold()
-    if tool == "limesurvey" and re.match(r"(?:question|group) ?time|grouptime|.*time$", header):
-        return "ignored"
     return next((role for role, known in OWN.get(tool, {}).items() if header in known), None)
 
 
 def _owned(tool: Tool, fields: Sequence[Field]) -> tuple[Field, ...]:
-    return tuple(replace(one, own=_own(tool, one.names[0])) for one in fields)
+    """Tell the tool's own columns: those at the start and at the end, the first of a name.
+
+    A question may be called as one of them is: it stands between other questions.
+    """
+    headers = [one.names[0].casefold() for one in fields]
+    timed = min((headers.index(one) for one in TIMINGS if one in headers), default=len(headers))
+    found = [
+        "ignored" if tool == "limesurvey" and place > timed and TIMING.fullmatch(header)
+        else _own(tool, header)
+        for place, header in enumerate(headers)
+    ]  # fmt: skip
+    ends = [place for place, own in enumerate(found) if own is None and headers[place]]
+    first, last = (ends[0], ends[-1]) if ends else (len(fields), -1)
+    return tuple(
+        replace(one, own=own)
+        if (place < first or place > last) and headers.index(headers[place]) == place
+        else one
+        for place, (one, own) in enumerate(zip(fields, found, strict=True))
+    )
+
+
+# How long a question or a group of LimeSurvey took, behind the time of the whole.
+TIMING: Final = re.compile(r"(?:question|group) ?time:? .*|grouptime\d*|[\w-]+time")
 
 
 def _one_row(header: list[str]) -> list[Field]:
@@ -333,14 +367,16 @@ def _surveymonkey(head: list[list[str]]) -> tuple[Field, ...]:
     """Read two header rows: a question begins at each header of the first that is not blank."""
     fields, top, group = [], "", 0
     for place, (above, below) in enumerate(zip(head[0], head[1], strict=True)):
+        if not above and not below and place > 0:  # no heading at all: of no question
+            fields.append(Field(place, ("",), ("",), group=-place))
+            continue
         top, group = (above, group + 1) if above else (top, group)
         is_answer = below in ("", "Response", "Open-Ended Response")
-        own = _own("surveymonkey", above) if is_answer else None
-        names = (above,) if is_answer and above else ()
+        names = (above,) if is_answer and (above or not top) else ()
         parts = () if is_answer else (below,)
         names = (*names, f"{top} > {below}")
-        fields.append(Field(place, names, (top,), parts, own, group=group))
-    return tuple(fields)
+        fields.append(Field(place, names, (top,), parts, group=group))
+    return _owned("surveymonkey", fields)
 
 
 def _limesurvey(header: list[str]) -> list[Field]:
@@ -366,15 +402,14 @@ def _qualtrics(head: list[list[str]]) -> tuple[Field, ...]:
     """Read codes, then texts as "Question - Option", then identifiers, if there is such a row."""
     codes, texts = head[0], head[1]
     stems = Counter(SUFFIX.sub("", code) for code in codes)
-    fields = []
+    fields, named = list[Field](), list[str]()
+    asked_of = _shared_texts(codes, texts)
     for place, (code, text) in enumerate(zip(codes, texts, strict=True)):
         identifier = re.search(r'"ImportId":"(\w+)"', head[2][place]) if len(head) > 2 else None
-        own = _own("qualtrics", identifier[1]) if identifier else None
-        own = (
-            own or _own("qualtrics", code) or (_own("qualtrics", text) if code[:1] == "V" else None)
-        )
         stem, suffix = SUFFIX.sub("", code), (SUFFIX.search(code) or [""])[0][1:]
         question, _, option = text.rpartition(" - ")
+        if shared := asked_of.get(stem):  # an option may hold " - ", and so may the question
+            question, option = shared, text[len(shared) + 3 :]
         parts: tuple[str, ...] = ()
         if suffix.endswith("TEXT"):
             parts, question = ("other",), question.rpartition(" - ")[0] or question
@@ -385,18 +420,41 @@ def _qualtrics(head: list[list[str]]) -> tuple[Field, ...]:
             asked = question if option == "Selected Choice" else text
         block = (stem if parts else code, asked)
         names = (code, text, f"{code} - {text}", *(() if parts else (asked,)))
+        # the tool's own columns are known by their identifier, else by their place
+        own = _own("qualtrics", identifier[1]) if identifier else None
+        named.append(text if re.fullmatch(r"V\d+", code) else code)
         fields.append(Field(place, names, tuple(one for one in block if one), parts, own))
-    return tuple(fields)
+    if _is_import_row(head[2] if len(head) > 2 else ()):
+        return tuple(fields)
+    owned = _owned("qualtrics", [Field(place, (name,)) for place, name in enumerate(named)])
+    return tuple(replace(one, own=other.own) for one, other in zip(fields, owned, strict=True))
+
+
+def _shared_texts(codes: Sequence[str], texts: Sequence[str]) -> dict[str, str]:
+    """Return the text that all columns of a question begin with, up to a " - ", by its code."""
+    by_stem: dict[str, list[str]] = {}
+    for code, text in zip(codes, texts, strict=True):
+        if not code.endswith("_TEXT"):
+            by_stem.setdefault(SUFFIX.sub("", code), []).append(text)
+    shared = {}
+    for stem, some in by_stem.items():
+        begins = os.path.commonprefix([f"{text} - " for text in some])  # noqa: RUF071 (letters)
+        text = begins.rpartition(" - ")[0]
+        text = text.rpartition(" - ")[0] if text in some else text
+        if len(set(some)) > 1 and text:
+            shared[stem] = text
+    return shared
 
 
 def _kobo(header: list[str]) -> list[Field]:
     """Read `group/question` (ODK: `group-question`) and, an option a column, `question/option`."""
-    known = sorted(set(header), key=len, reverse=True)
+    known = set(header)
     stems = Counter(name.rpartition("/")[0] for name in header)
-    joined = {one for one in known for name in header if name.startswith(f"{one}/")}
+    under = {name: next((one for one in _above(name) if one in known), None) for name in known}
+    joined = set(under.values())
     fields = []
     for place, name in enumerate(header):
-        question = next((one for one in known if name.startswith(f"{one}/")), None)
+        question = under[name]
         stem, _, leaf = name.rpartition("/")
         if question is not None:  # beside the same answers in one column
             block = (question, question.rpartition("/")[2])
@@ -410,6 +468,13 @@ def _kobo(header: list[str]) -> list[Field]:
             own = (name, leaf if leaf != name else name.rpartition("-")[2])
             fields.append(Field(place, own, (name, leaf), joined=name in joined))
     return fields
+
+
+def _above(path: str) -> Iterator[str]:
+    """Yield the paths that a path lies under, the longest first."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def _surveygizmo(header: list[str]) -> list[Field]:

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 
 if TYPE_CHECKING:
     from upr_analysis.questionnaire import Choice
@@ -55,9 +55,17 @@ def as_written(choices: Iterable["Choice"]) -> dict[str, str]:
         for text in (*choice.label.values(), choice.label_as_asked or "", *choice.also)
         if text
     }
-    taken = set(map(fold_label, written))
-    names = {one.name: one.name for one in choices if fold_label(one.name) not in taken}
-    return names | written
+    owner = {fold_label(text): name for text, name in written.items()}
+    names = [choice.name for choice in choices]
+    return {name: name for name in names if owner.get(fold_label(name), name) == name} | written
+
+
+def is_tag(tag: str) -> bool:
+    """Whether a text is the tag of a language that CLDR knows: es, pt-BR."""
+    try:
+        return Locale.parse(tag, sep="-") is not None
+    except (ValueError, UnknownLocaleError):
+        return False
 
 
 def names_of_language(tag: str) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from upr_analysis.documents import Label, Strict, label, read_model
-from upr_analysis.marks import fold_label
+from upr_analysis.marks import as_written, fold_label, is_tag
 from upr_analysis.problems import InputError, did_you_mean
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
@@ -219,6 +219,8 @@ class Questionnaire(Strict):
         problems = [
             *_reserved(self),
             *_ambiguous(self),
+            *_silent_options(self),
+            *_unknown_languages(self),
             *_repeated(self),
             *_references(self),
             *_grouping_problems(self),
@@ -299,6 +301,26 @@ def _ambiguous(questionnaire: Questionnaire) -> list[str]:
                         f"written {text!r}: tell them apart."
                     )
     return problems
+
+
+def _silent_options(questionnaire: Questionnaire) -> list[str]:
+    """Return options that `no_answer` or `not_asked` would make blank."""
+    problems = []
+    for setting in ("no_answer", "not_asked"):
+        cells = set(map(fold_label, getattr(questionnaire, setting)))
+        problems += [
+            f"{setting} holds {text!r}, an option of {name}: take it from one of them."
+            for name, choices in questionnaire.choices.items()
+            for text in as_written(choices)
+            if fold_label(text) in cells
+        ]
+    return problems
+
+
+def _unknown_languages(questionnaire: Questionnaire) -> list[str]:
+    """Return tags that are no language's."""
+    tags = dict.fromkeys((questionnaire.export_language, *questionnaire.languages))
+    return [f"No language has the tag {tag!r}: es is Spanish." for tag in tags if not is_tag(tag)]
 
 
 def _references(questionnaire: Questionnaire) -> list[str]:

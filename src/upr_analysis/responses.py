@@ -175,20 +175,26 @@ class _Typing:
     def _check_identifier(self, question: Question) -> None:
         answers = self.export.answers[question.name]
         repeated = answers[answers.duplicated(keep=False) & (answers.str.strip() != "")]
-        for _, rows in repeated.groupby(repeated, sort=False):
+        groups = [rows for _, rows in repeated.groupby(repeated, sort=False)]
+        for rows in groups[:MOST_PROBLEMS]:
             first, second = (self.export.place(row) for row in rows.index[:2])
             self.problems.append(
                 f"Rows {first} and {second} have the same respondent id (column "
                 f"{question.column or question.name}): remove one of them."
             )
+        if len(groups) > MOST_PROBLEMS:
+            more = len(groups) - MOST_PROBLEMS
+            self.problems.append(f"{more} more ids of {question.name} are given twice.")
 
     def _add_language(self, question: Question) -> None:
         known = self.questionnaire.languages
-        tag_of = {name: tag for tag in known for name in names_of_language(tag)}
+        tag_of = {head: tag for tag in known for head in (tag.partition("-")[0].lower(),)}
+        tag_of |= {name: tag for tag in known for name in names_of_language(tag)}
         answers = self.export.answers[question.name].str.strip().str.lower()
-        # es-MX and Spanish (Mexico) are Spanish
+        # es-MX and Spanish (Mexico) are Spanish, unless the Spanish of Mexico is one of them
         heads = answers.str.split(r"[-_(]", regex=True, n=1).str[0].str.strip()
-        answers = answers.where(answers.isin(known), heads.map(lambda head: tag_of.get(head, head)))
+        whole = answers.str.replace("_", "-").map(tag_of)
+        answers = whole.fillna(heads.map(tag_of)).fillna(answers)
         self._refuse(question, ~answers.isin([*known, ""]), f"is none of {', '.join(known)}")
         dtype = pd.CategoricalDtype(list(known))
         self.columns["language"] = answers.where(answers.isin(known)).astype(dtype)
@@ -233,12 +239,15 @@ class _Typing:
         words = self._words(question)
         spoken = pd.Series("", index=range(self.export.rows), dtype="str")
         seen = np.full(self.export.rows, question.all_blank == "none_chosen")
-        unasked = np.zeros(self.export.rows, dtype=bool)
+        mask, unasked = np.zeros(self.export.rows, dtype=np.int64), ~seen & False
         if question.name in self.export.ticks:
             mask, marked, unasked = self._read_ticks(question, bits)
             seen |= marked
-        else:
-            mask, spoken = self._split(question, bits)
+        if question.name in self.export.answers:  # perhaps beside the ticks, as Kobo has both
+            joined, spoken, never = self._split(question, bits)
+            differs = (mask != 0) & (joined != 0) & (mask != joined)
+            self._note(differs, question, "joined options differ from the ticked", "both kept")
+            mask, unasked = mask | joined, unasked | never
         if words is not None:
             spoken = spoken.where(spoken != "", words)
         said = np.asarray(spoken.str.strip() != "")
@@ -267,19 +276,21 @@ class _Typing:
         seen and the option not chosen. Anything else is an error.
         """
         choices = {choice.name: choice for choice in self.questionnaire.options(question)}
-        # beside a word for yes, "No" in the column of the option "No" is a word for no
-        cells_of = self.export.ticks[question.name]
-        said_yes = any(
-            fold_label(cell) in TICKED for option in cells_of for cell in cells_of[option].unique()
-        )
+        ticks = self.export.ticks[question.name]
+        own_of = {option: set(spellings([choices[option]])) for option in map(str, ticks)}
+        # beside marks in other columns, "No" in the column of the option "No" is a mark, too
+        marked_by = {
+            option
+            for option, own in own_of.items()
+            if {fold_label(cell) for cell in ticks[option].unique()} & (TICKED | UNTICKED) - own
+        }
         mask = np.zeros(self.export.rows, dtype=np.int64)
         marked, unasked = np.zeros((2, self.export.rows), dtype=bool)
-        for option, cells in self.export.ticks[question.name].items():
-            own = set(spellings([choices[str(option)]]))
-            own -= UNTICKED if said_yes else set()
-            places, distinct = pd.factorize(cells)
+        for option, spelt in own_of.items():
+            own = spelt - (UNTICKED if marked_by - {option} else set())
+            places, distinct = pd.factorize(ticks[option])
             folded = [fold_label(cell) for cell in distinct]
-            named = is_other if choices[str(option)].role == "other" else own.__contains__
+            named = is_other if choices[option].role == "other" else own.__contains__
             yes = np.array([c in own or c in TICKED or named(c) for c in folded], dtype=bool)
             no = np.array([cell in UNTICKED for cell in folded], dtype=bool) & ~yes
             never = np.array([cell in self.not_asked for cell in folded], dtype=bool)
@@ -289,30 +300,41 @@ class _Typing:
                 ~(yes | no | never | blank)[places],
                 f"has in the column of {option} no mark that is understood",
             )
-            mask |= np.where(yes[places], bits[str(option)], 0)
+            mask |= np.where(yes[places], bits[option], 0)
             marked |= (yes | no)[places]
             unasked |= never[places]
         return mask, marked, unasked & ~marked
 
-    def _split(self, question: Question, bits: dict[str, int]) -> tuple[np.ndarray, pd.Series]:
-        """Split joined answers, each distinct one once; returns masks (n,) and other words (n,)."""
-        separator = question.separator or self.export.separator
+    def _split(
+        self, question: Question, bits: dict[str, int]
+    ) -> tuple[np.ndarray, pd.Series, np.ndarray]:
+        """Split joined answers; returns masks (n,), other words (n,), who was not asked (n,)."""
         options = self.questionnaire.options(question)
-        splitter = OptionSplitter(as_written(options), separator)
-        answers, _ = self._read(question)
-        places, distinct = pd.factorize(answers)
+        answers, unasked = self._read(question)
         other = next((one.name for one in options if one.role == "other"), None)
-        masks, left = np.zeros(len(distinct), dtype=np.int64), []
-        for place, cell in enumerate(distinct):
-            names, words = splitter.split(cell)
-            if other is not None and any(map(is_other, words)):
-                names.append(other)
-            for name in names:
-                masks[place] |= bits[name]
-            left.append(separator.join(filter(None, map(self._own_words, words))))
-        spoken = pd.Series(left, dtype="str").iloc[places].reset_index(drop=True)
+        masks = np.zeros(self.export.rows, dtype=np.int64)
+        spoken = pd.Series("", index=range(self.export.rows), dtype="str")
+        for separator, rows in self._separators(question):
+            splitter = OptionSplitter(as_written(options), separator)
+            places, distinct = pd.factorize(answers[rows])
+            found, left = np.zeros(len(distinct), dtype=np.int64), []
+            for place, cell in enumerate(distinct):
+                names, words = splitter.split(cell)
+                if other is not None and any(map(is_other, words)):
+                    names.append(other)
+                for name in names:
+                    found[place] |= bits[name]
+                left.append(separator.join(filter(None, map(self._own_words, words))))
+            masks[rows] = found[places]
+            spoken[rows] = pd.Series(left, dtype="str").iloc[places].to_numpy()
         self._note(np.asarray(spoken != ""), question, "no declared option", "counted as other")
-        return masks[places], spoken
+        return masks, spoken, unasked
+
+    def _separators(self, question: Question) -> list[tuple[str, np.ndarray]]:
+        """Return what parts options in one cell, and in which rows (n,): each file's tool's own."""
+        sizes = [len(numbers) for _, numbers in self.export.files]
+        own = np.repeat([question.separator or one for one in self.export.separators], sizes)
+        return [(separator, own == separator) for separator in dict.fromkeys(own.tolist())]
 
     def _import_codes(self, question: Question, answers: pd.Series) -> None:
         for place, choice in enumerate(self.questionnaire.options(question)):

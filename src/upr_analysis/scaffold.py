@@ -4,9 +4,10 @@ Of what anybody answered nothing is written but the options of closed questions 
 the export itself is copied, for its owner only.
 """
 
+import hashlib
 import json
+import os
 import re
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -70,6 +71,10 @@ def as_yaml(
         lines.append(f"encoding: {encoding}  # REVIEW: guessed; look at accents")
     if drafted.decimal_comma:
         lines.append("decimal_comma: true")
+    if drafted.no_answer:
+        lines.append(
+            f"no_answer: [{', '.join(map(_text, drafted.no_answer))}]  # missing, says the file"
+        )
     if drafted.not_asked:
         lines.append(
             f"not_asked: [{', '.join(map(_text, drafted.not_asked))}]  # REVIEW: or no_answer"
@@ -213,6 +218,7 @@ class Founded:
     columns: int
     dropped: int  # the tool's columns of personal data
     problems: tuple[str, ...]
+    notes: tuple[str, ...]  # what of the export is not read
 
 
 def found_consultation(
@@ -228,7 +234,7 @@ def found_consultation(
     InputError, and nothing written, where the export cannot be read or the folder is in use.
     """
     _refuse_used(folder, root)
-    grid, _, encoding = _read(export, encoding)
+    grid, digest, encoding = _read(export, encoding)
     layout = lay_out(grid)
     if len(grid) <= layout.header_rows:
         raise InputError(f"{export.name} holds a header and no answers: export them again.")
@@ -244,24 +250,37 @@ def found_consultation(
     questionnaire = as_model(parse_yaml(text, "the draft"), Questionnaire, "the draft")
     kept = folder / f"export{export.suffix.lower() or '.csv'}"
     params = root / "params" / f"{folder.name}.yml"
+    if os.path.lexists(kept) and digest_of_file(kept) != digest:
+        raise InputError(f"{kept} is there already and is another file; nothing was written.")
     folder.mkdir(exist_ok=True)
-    if export.resolve() != kept.resolve():
-        kept.touch(mode=0o600)
-        shutil.copyfile(export, kept)
+    if not os.path.lexists(kept):
+        _put(kept, export.read_bytes(), mode=0o600)
     for path, content in {
         folder / "codebook.yml": CODEBOOK.format(language=language),
         folder / "README.md": README.format(name=folder.name, export=kept.name),
         params: _parameters(folder.name, kept, questionnaire),
+        # last: while it is not there, this can be begun again
+        folder / "questionnaire.yml": text,
     }.items():
-        if not path.exists():
-            path.write_text(content, encoding="utf-8")
-    # last and at once: while it is not there, this can be begun again
-    unfinished = folder / "questionnaire.yml.part"
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(folder / "questionnaire.yml")
+        if not os.path.lexists(path):
+            _put(path, content.encode())
     dropped = sum(one.own == "personal" for one in layout.fields)
-    problems = _does_not_fit(kept, questionnaire)
-    return Founded(folder, params, drafted.items, grid.width, dropped, problems)
+    notes, problems = _tried(kept, questionnaire)
+    return Founded(folder, params, drafted.items, grid.width, dropped, problems, notes)
+
+
+def _put(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a new file whole or not at all, never into what a link of that name leads to."""
+    unfinished = path.with_name(f"{path.name}.part")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
+        file.write(content)
+    unfinished.replace(path)
+
+
+def digest_of_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes; "" of what is no file, as a link that leads nowhere."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def _refuse_used(folder: Path, root: Path) -> None:
@@ -338,12 +357,16 @@ def _as_drafted(question: Item, drafted: Item | None) -> Item:
     return question
 
 
-def _does_not_fit(export: Path, questionnaire: Questionnaire) -> tuple[str, ...]:
+def _tried(export: Path, questionnaire: Questionnaire) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what is not read of an export, and what does not fit its draft."""
+    notes: tuple[str, ...] = ()
     try:
-        type_responses(read_export([export], questionnaire), questionnaire, seed=0)
+        read = read_export([export], questionnaire)
+        notes = read.notes
+        type_responses(read, questionnaire, seed=0)
     except InputError as error:
-        return tuple(error.problems)
-    return ()
+        return notes, tuple(error.problems)
+    return notes, ()
 
 
 def _parameters(name: str, export: Path, questionnaire: Questionnaire) -> str:

@@ -126,14 +126,19 @@ def _read_statistics(path: Path, kind: str) -> tuple[list[list[str]], dict[str, 
 
     read = pyreadstat.read_sav if kind == "sav" else pyreadstat.read_dta
     try:
-        table, about = read(path, apply_value_formats=False, output_format="dict")
+        table, about = read(
+            path, apply_value_formats=False, output_format="dict", user_missing=True
+        )
     except (pyreadstat.ReadstatError, UnicodeDecodeError, ValueError) as error:
         raise Unreadable(NOT_READ) from error
     names = list(about.column_names)
     if not names:
         raise Unreadable("is empty: export the responses again.")
     labels = [label or "" for label in about.column_labels]
-    known = about.variable_value_labels
+    known = {
+        name: {value: label for value, label in labels.items() if label.strip()}
+        for name, labels in about.variable_value_labels.items()
+    }
     sets = about.mr_sets or {}
     counted = {
         name: _as_text(one["counted_value"])
@@ -141,9 +146,17 @@ def _read_statistics(path: Path, kind: str) -> tuple[list[list[str]], dict[str, 
         if one["is_dichotomy"]
         for name in one["variable_list"]
     }
+    ranges = {
+        name: [
+            *about.missing_ranges.get(name, ()),
+            *({"lo": one, "hi": one} for one in about.missing_user_values.get(name, ())),
+        ]
+        for name in names
+    }
     columns = []
     for name in names:
-        cells = _dated(table[name], about.original_variable_types.get(name) or "")
+        cells = _without_missing(table[name], ranges[name], known.get(name, {}))
+        cells = _dated(cells, about.original_variable_types.get(name) or "")
         if name in counted:
             columns.append(_ticked(cells, counted[name]))
         else:
@@ -152,10 +165,45 @@ def _read_statistics(path: Path, kind: str) -> tuple[list[list[str]], dict[str, 
     return rows, {
         "first": -1,
         "sets": {one.get("label") or name: one["variable_list"] for name, one in sets.items()},
-        "labels": {
-            name: list(known[name].values()) for name in names if len(known.get(name, ())) > 1
-        },
+        "labels": {name: list(known[name].values()) for name in names if known.get(name)},
+        "missing": _missing_labels(known, ranges),
     }
+
+
+def _without_missing(
+    cells: Sequence[Any], missing: Sequence[dict[str, Any]], labels: dict[Any, str]
+) -> Sequence[Any]:
+    """Make blank what a variable declares as missing, but for what has a label: "Refused"."""
+    if not missing:
+        return cells
+    return [None if cell not in labels and _lies_in(cell, missing) else cell for cell in cells]
+
+
+def _missing_labels(
+    known: dict[str, dict[Any, str]], ranges: dict[str, list[dict[str, Any]]]
+) -> dict[str, list[str]]:
+    """Return by variable the labels of missing values that are no answer to any variable."""
+    answers, missing = set[str](), dict[str, list[str]]()
+    for name, labels in known.items():
+        for value, label in labels.items():
+            if _lies_in(value, ranges.get(name, ())):
+                missing.setdefault(name, []).append(label)
+            else:
+                answers.add(label.casefold())
+    return {
+        name: [label for label in labels if label.casefold() not in answers]
+        for name, labels in missing.items()
+    }
+
+
+def _lies_in(cell: Any, ranges: Sequence[dict[str, Any]]) -> bool:
+    """Whether a value is in one of some ranges of its own type: numbers, or letters."""
+    return any(
+        isinstance(cell, str) == isinstance(one["lo"], str)
+        and cell is not None
+        and one["lo"] <= cell <= one["hi"]
+        for one in ranges
+    )
 
 
 def _dated(cells: Sequence[Any], form: str) -> Sequence[Any]:
@@ -198,6 +246,8 @@ def _read_parquet(path: Path, sheet: str) -> tuple[list[list[str]], dict[str, An
     except (pa.ArrowInvalid, OSError) as error:
         raise Unreadable(NOT_READ) from error
     names = list(table.column_names)
+    if not names:
+        raise Unreadable("is empty: export the responses again.")
     columns = [[_as_text(cell) for cell in column.to_pylist()] for column in table.columns]
     rows = [names, [""] * len(names), *map(list, zip(*columns, strict=True))]
     return rows, {"first": -1}
