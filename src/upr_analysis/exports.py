@@ -45,6 +45,12 @@ class Export:
     notes: tuple[str, ...] = ()  # what was not read of each file
     files: tuple[tuple[str, Sequence[int]], ...] = ()
 
+    def let_go(self, question: str) -> None:
+        """Hold the columns of a question no longer."""
+        self.answers.pop(question, None)
+        self.ticks.pop(question, None)
+        self.others.pop(question, None)
+
     def place(self, row: int) -> str:
         """Say where a row stands in its file, for messages."""
         for file, numbers in self.files:

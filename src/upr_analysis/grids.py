@@ -13,10 +13,10 @@ import re
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,7 +49,9 @@ OLD_STATA: Final = re.compile(rb"[\x69-\x73][\x01\x02]\x01\x00")  # releases 105
 SEPARATOR_LINE: Final = re.compile(rb"sep=([,;\t|])\r?\n")
 SAMPLE: Final = 2_000_000  # bytes by which an encoding is guessed
 COMPARED: Final = 50  # rows by which a delimiter is found
+FIRST_ROWS: Final = 2**18  # bytes that they are looked for in
 BLOCK: Final = 4 * 2**20  # bytes read at once
+AT_ONCE: Final = 2**18  # of them looked at in one array
 PATIENCE: Final = 300  # seconds for unpacking
 csv.field_size_limit(2**31 - 1)  # a cell may be as long as somebody's letter
 
@@ -103,7 +105,7 @@ def read_grid(
     anything. Any other encoding must be given, since bytes do not tell one from another for sure.
     InputError says what is wrong with the file and where.
     """
-    scanned = _scan(path)
+    scanned = _scan(path, delimiter)
     kind = kind_of(scanned.start)
     if kind == "csv":
         return _read_text(path, scanned, encoding, delimiter), scanned.digest
@@ -117,24 +119,63 @@ class _Scanned:
     digest: str
     start: bytes
     size: int
-    quotes: int
+    delimiter: str
+    quotes_cleanly: bool
     holds_nul: bool
     parts_line_end: bool  # whether a block ends between \r and \n
 
 
-def _scan(path: Path) -> _Scanned:
-    digest, start, size, quotes, holds_nul = hashlib.sha256(), b"", 0, 0, False
-    last, parts_line_end = b"", False
+def _scan(path: Path, delimiter: str | None) -> _Scanned:
+    digest, start, size, holds_nul = hashlib.sha256(), b"", 0, False
+    last, parts_line_end, quotes = b"", False, None
     with path.open("rb") as file:
-        while chunk := file.read(BLOCK):
-            digest.update(chunk)
-            start = start or chunk[:SAMPLE]
-            size += len(chunk)
-            quotes += chunk.count(b'"')
-            holds_nul = holds_nul or b"\0" in chunk
-            parts_line_end = parts_line_end or (last == b"\r" and chunk[:1] == b"\n")
-            last = chunk[-1:]
-    return _Scanned(digest.hexdigest(), start, size, quotes, holds_nul, parts_line_end)
+        while block := file.read(BLOCK):
+            digest.update(block)
+            size += len(block)
+            holds_nul = holds_nul or b"\0" in block
+            parts_line_end = parts_line_end or (last == b"\r" and block[:1] == b"\n")
+            last = block[-1:]
+            if quotes is None:
+                start = block[:SAMPLE]
+                block = block.removeprefix(b"\xef\xbb\xbf")
+                delimiter = delimiter or delimiter_of(block)
+                quotes = _Quotes(delimiter)
+            quotes.read(block)
+    clean = quotes is None or quotes.are_clean()
+    return _Scanned(
+        digest.hexdigest(), start, size, delimiter or ",", clean, holds_nul, parts_line_end
+    )
+
+
+class _Quotes:
+    """Whether each quote of a file opens a cell, closes one, or is one of two that stand for one.
+
+    Arrow and Python read any other quote differently, and neither says so. Quotes open and close in
+    turn; a doubled one closes and opens at once.
+    """
+
+    def __init__(self, delimiter: str) -> None:
+        self._beside = np.zeros(256, dtype=bool)
+        self._beside[list(f'{delimiter}\r\n"'.encode())] = True
+        self._opened, self._left, self._clean = 0, b"\n", True
+
+    def read(self, block: bytes) -> None:
+        """Look at the next bytes, the last of them together with those after."""
+        for start in range(0, len(block), AT_ONCE):
+            piece = self._left + block[start : start + AT_ONCE]
+            self._left = piece[-2:]
+            data = np.frombuffer(piece, dtype=np.uint8)
+            quotes = np.flatnonzero(data[1:-1] == ord('"')) + 1
+            opens, closes = quotes[self._opened :: 2], quotes[1 - self._opened :: 2]
+            self._clean &= bool(
+                self._beside[data[opens - 1]].all() and self._beside[data[closes + 1]].all()
+            )
+            self._opened = (self._opened + len(quotes)) % 2
+
+    def are_clean(self) -> bool:
+        """Return what was found, once all was read."""
+        self.read(b"\n")
+        return self._clean and self._opened == 0
 
 
 def kind_of(start: bytes) -> str:
@@ -158,17 +199,21 @@ def _read_text(path: Path, scanned: _Scanned, encoding: str | None, delimiter: s
     if scanned.holds_nul if content is None else b"\0" in content:
         raise InputError(f"{path.name} holds NUL bytes: is it a csv file?")
     start = start.removeprefix(b"\xef\xbb\xbf") if content is None else content[:SAMPLE]
+    if content is None and delimiter is None:
+        delimiter = scanned.delimiter
     above = SEPARATOR_LINE.match(start)  # Excel's own, no row of the table
     if above:
-        delimiter = delimiter or above[1].decode()
+        delimiter = above[1].decode()
         content = (content or _decoded(path, "utf-8-sig").encode())[above.end() :]
         start = content[:SAMPLE]
     delimiter = delimiter or delimiter_of(start)
     width = _width(path if content is None else io.BytesIO(content), delimiter)
     table = None
-    clean = scanned.quotes == 0 or _quotes_cleanly(
-        _blocks(path) if content is None else iter([content]), delimiter
-    )
+    clean = scanned.quotes_cleanly
+    if content is not None:
+        quotes = _Quotes(delimiter)
+        quotes.read(content)
+        clean = quotes.are_clean()
     # Arrow loses the \n of a \r\n in a quoted cell where a block ends between the two
     apart = scanned.parts_line_end
     if content is not None:
@@ -183,33 +228,6 @@ def _read_text(path: Path, scanned: _Scanned, encoding: str | None, delimiter: s
         table, numbers = _carefully(path, text, delimiter)
     numbers = [number + 1 for number in numbers] if above else numbers
     return Grid(path.name, "csv", table, numbers, encoding=encoding, delimiter=delimiter)
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        file.seek(3 if file.read(3) == b"\xef\xbb\xbf" else 0)
-        while block := file.read(BLOCK):
-            yield block
-
-
-def _quotes_cleanly(blocks: Iterable[bytes], delimiter: str) -> bool:
-    """Whether each quote opens a cell, closes one, or is one of two that stand for one.
-
-    Arrow and Python read any other quote differently, and neither says so. Quotes open and close
-    in turn; a doubled one closes and opens at once.
-    """
-    beside = np.zeros(256, dtype=bool)
-    beside[list(f'{delimiter}\r\n"'.encode())] = True
-    opened, left = 0, b"\n"
-    for block in chain(blocks, [b"\n"]):
-        data = np.frombuffer(left + block, dtype=np.uint8)
-        quotes = np.flatnonzero(data[1:-1] == ord('"')) + 1
-        opens, closes = quotes[opened::2], quotes[1 - opened :: 2]
-        if not (beside[data[opens - 1]].all() and beside[data[closes + 1]].all()):
-            return False
-        opened = (opened + len(quotes)) % 2
-        left = data[-2:].tobytes()
-    return opened == 0
 
 
 def _decoded(path: Path, encoding: str) -> str:
@@ -246,7 +264,7 @@ def _oddity(content: bytes, encoding: str) -> int:
 
 def delimiter_of(content: bytes) -> str:
     """Return what parts rows into equally many columns, and most; a comma where nothing does."""
-    head = content[:SAMPLE].decode(errors="replace")
+    head = content[:FIRST_ROWS].decode(errors="replace")
     fit = {}
     for delimiter in DELIMITERS:
         rows = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)

@@ -113,6 +113,7 @@ ANY_SIGN: Final = rf"{SIGN.pattern}|\.\S"  # the same for Arrow, which cannot lo
 SHORTEST: Final = 4  # letters of a contact string that is looked for on its own
 FEWEST_DIGITS, FEWEST_IN_ONE = 8, 9  # of a telephone number; of one without separators
 LONGEST_NAME: Final = 5  # words; what is longer in a field for names is a sentence
+AT_ONCE: Final = 5_000  # rows whose words are held at once
 COMMON: Final = 3  # respondents who write a word in small letters make it an ordinary one
 BETWEEN: Final = re.compile(r"[,;/|\n\r]+")  # contact strings in a cell
 NO_NAME: Final = re.compile(r"[@\d]")
@@ -174,11 +175,12 @@ def words_of(text: str) -> Words:
 class Redactor:
     """Replaces personal data; `counts` says how often, by kind.
 
-    `shared` are strings that are looked for in every answer, whoever gave it.
+    `shared` are strings that are looked for in every answer, whoever gave it; `rows` are those in
+    whose answers one may stand, if that is known.
     """
 
-    def __init__(self, shared: Iterable[str] = ()) -> None:
-        self._shared = _by_first_word(shared)
+    def __init__(self, shared: Iterable[str] = (), rows: Set[int] | None = None) -> None:
+        self._shared, self._rows = _by_first_word(shared), rows
         self.counts: Counter[str] = Counter()
 
     def redact_all(self, column: pd.Series, own: Sequence[Sequence[str]]) -> pd.Series:
@@ -188,7 +190,9 @@ class Redactor:
         """
         may_hold = pc.match_substring_regex(_arrow(column), ANY_SIGN).to_numpy(zero_copy_only=False)
         may_hold |= np.array([bool(strings) for strings in own], dtype=bool)
-        if self._shared:
+        if self._rows is not None:
+            may_hold[list(self._rows)] = True
+        elif self._shared:
             for _, those in _standing(self._shared.keys(), column):
                 may_hold[those] = True
         rows = np.flatnonzero(may_hold)
@@ -297,65 +301,154 @@ def strings_to_find(
     columns: Sequence[tuple[pd.Series, bool | None]],
     labels: Iterable[str],
     answers: Sequence[pd.Series],
-) -> tuple[list[list[str]], set[str]]:
+) -> tuple[list[list[str]], set[str], set[int] | None]:
     """Return what to look for in each of n respondents' own answers (n lists), and in everyone's.
 
+    With it come the rows in whose answers something of the latter may stand; None without answers.
     `columns` (n,) hold what was given as contact, each with whether it holds names of people; None
     where nobody said. `labels` are the questionnaire's texts, whose words identify nobody.
     `answers` (n,) are all the texts that will be redacted: what has a rare word that does not stand
     in them is left out. Without any, nothing is.
     """
-    given = [column.tolist() for column, _ in columns]
-    strings, everyone = contact_strings(column for column, _ in columns)
-    words = {string: words_of(string) for string in everyone}
+    cells = [_Cells(column, is_name) for column, is_name in columns]
     asked = [words_of(label) for label in labels]
     known = "|".join(f" {' '.join(label)} " for label in asked)
-    rare, rows = _rare_words(set[str]().union(*words.values()).difference(*asked), answers)
-    own, shared = list[list[str]](), set[Words]()
-    for row, (mine, cells) in enumerate(zip(strings, zip(*given, strict=True), strict=True)):
-        kinds = (is_name for _, is_name in columns)
-        names = _names(zip(cells, kinds, strict=True), rare, words)
-        full = {name for name in names if len(name) > 1 and not rare.isdisjoint(name)}
-        written = [name for name in full if _by_one(name, rows)]
-        turned = {name[k:] + name[:k] for name in written for k in range(len(name))}
+    vocabulary = set[str]().union(*(one for cell in cells for one in cell.words.values()))
+    rare, rows = _rare_words(vocabulary.difference(*asked), answers)
+    given = {text: words for cell in cells for text, words in cell.words.items()}
+    shared, those = set[Words](), set[int]()
+    for names in _distinct_names(cells, rare):
+        for name, written_in in _full_names(names, rare, rows):
+            shared |= _turned(name)
+            those |= written_in
+    own: list[list[str]] = [[] for _ in range(len(columns[0][0]) if columns else 0)]
+    for row in _candidates(cells, rare, rows) if answers else range(len(own)):
+        texts = [cell.text(row) for cell in cells]
+        names = _names([cell.names(text, rare) for cell, text in zip(cells, texts, strict=True)])
+        mine = _strings(texts)
+        words = {text: given.get(text) or words_of(text) for text in mine}
         unsaid = {w for text in mine for w in words[text] if w in rows and row not in rows[w]}
         here = [text for text in mine if unsaid.isdisjoint(words[text])]
+        turned = {one for name, _ in _full_names(names, rare, rows) for one in _turned(name)}
         here += [" ".join(name) for name in turned if unsaid.isdisjoint(name)]
         here += {word for name in names for word in name if word in rare} - unsaid
-        own.append([text for text in here if _identifies(text, known)])
-        shared |= turned
+        own[row] = [text for text in here if _identifies(text, known)]
     # not somebody called after a country, or a country in the wrong field
     whole = map(" ".join, shared)
-    return own, {name for name in whole if len(name) > SHORTEST and resolve(name).unknown}
+    kept = {name for name in whole if len(name) > SHORTEST and resolve(name).unknown}
+    return own, kept, those if answers else None
+
+
+class _Cells:
+    """A column of contact details (n,): each different cell once, its words, and the names in it.
+
+    `codes` (n,) say which of `texts` a row has; `words` are those of each text.
+    """
+
+    def __init__(self, column: pd.Series, is_name: bool | None) -> None:
+        self.codes, texts = pd.factorize(column.str.strip())
+        self.texts = list(map(str, texts))
+        self.words = {text: words_of(text) for text in self.texts if text}
+        self._is_name = is_name
+
+    def text(self, row: int) -> str:
+        """Return a row's cell, without white space around."""
+        return self.texts[int(self.codes[row])]
+
+    def names(self, text: str, rare: Set[str]) -> tuple[list[Words], list[Words]]:
+        """Return what of a cell is a person's name by its look, and what is, or is part of, one.
+
+        Where nobody said what a cell holds, two or three words with capitals and none of them
+        ordinary are a name.
+        """
+        lone, parts = list[Words](), list[Words]()
+        if self._is_name is False or (self._is_name is None and len(text.split(None, 1)) < 2):
+            return lone, parts
+        for part in BETWEEN.split(text):
+            if NO_NAME.search(part):
+                continue
+            words = self.words.get(text, ()) if part == text else words_of(part)
+            if words and words[0] in TITLES:
+                words = tuple(dropwhile(TITLES.__contains__, words))
+            if not 0 < len(words) <= LONGEST_NAME:
+                continue
+            if self._is_name:
+                parts.append(words)
+            elif _looks_like_a_name(part) and rare >= set(words):
+                lone.append(words)
+        return lone, parts
+
+
+def _names(cells: Sequence[tuple[list[Words], list[Words]]]) -> list[Words]:
+    """Return the names of people in a respondent's contact cells, first and last name joined."""
+    parts = [words for _, some in cells for words in some]
+    joined = [(*first, *last) for first, last in pairwise(parts)]
+    return [*(words for lone, _ in cells for words in lone), *parts, *joined]
+
+
+def _distinct_names(cells: Sequence[_Cells], rare: Set[str]) -> Iterator[list[Words]]:
+    """Yield the names of each different set of contact cells, once."""
+    found = [[cell.names(text, rare) for text in cell.texts] for cell in cells]
+    # a cell without a name, as one with an address, tells no two respondents apart
+    kept = [
+        np.array([any(names) for names in some], dtype=bool)[cell.codes] * (cell.codes + 1)
+        for cell, some in zip(cells, found, strict=True)
+    ]
+    for places in pd.DataFrame(dict(enumerate(kept))).drop_duplicates().itertuples(index=False):
+        yield _names(
+            [
+                some[place - 1] if place else ([], [])
+                for place, some in zip(places, found, strict=True)
+            ]
+        )
+
+
+def _full_names(
+    names: Sequence[Words], rare: Set[str], rows: Mapping[str, Set[int]]
+) -> Iterator[tuple[Words, Set[int]]]:
+    """Yield the names of two words or more that somebody may have written, with who (rows).
+
+    Without answers, of which `rows` is, they all are.
+    """
+    for name in set(names):
+        if len(name) > 1 and not rare.isdisjoint(name):
+            those = sorted((rows[word] for word in name if word in rows), key=len)
+            written_in = frozenset(those[0]).intersection(*those[1:]) if those else frozenset()
+            if written_in or not rows:
+                yield name, written_in
+
+
+def _turned(name: Words) -> set[Words]:
+    """Return a name in each order of its words: Maria Gomez, Gomez Maria."""
+    return {name[k:] + name[:k] for k in range(len(name))}
+
+
+def _candidates(cells: Sequence[_Cells], rare: Set[str], rows: Mapping[str, Set[int]]) -> list[int]:
+    """Return the rows in whose own answers something of their contact cells may stand.
+
+    That is a rare word of them, or a piece that has none.
+    """
+    found = set[int]()
+    for cell in cells:
+        somewhere = dict[int, list[Set[int]] | None]()  # text -> where its rare words stand
+        for code, text in enumerate(cell.texts):
+            pieces = BETWEEN.split(text)
+            words = [words_of(piece) for piece in pieces] if pieces[1:] else [cell.words.get(text)]
+            if text and any(piece and rare.isdisjoint(piece) for piece in words):
+                somewhere[code] = None
+            elif said := [rows[word] for word in cell.words.get(text, ()) if rows.get(word)]:
+                somewhere[code] = said
+        here = np.flatnonzero(np.isin(cell.codes, list(somewhere)))
+        for row, code in zip(here.tolist(), cell.codes[here].tolist(), strict=True):
+            said_in = somewhere[code]
+            if said_in is None or any(row in some for some in said_in):
+                found.add(row)
+    return sorted(found)
 
 
 def _identifies(text: str, known: str) -> bool:
     phrase = " ".join(words_of(text))
     return len(phrase) >= SHORTEST and f" {phrase} " not in known
-
-
-def _names(
-    cells: Iterable[tuple[str, bool | None]], rare: set[str], words_in: Mapping[str, Words]
-) -> list[Words]:
-    """Return the names of people in a respondent's contact cells, first and last name joined.
-
-    Where nobody said what a cell holds, two or three words with capitals and none of them ordinary
-    are a name.
-    """
-    names, parts = list[Words](), list[Words]()
-    for cell, is_name in cells:
-        for part in BETWEEN.split(cell) if is_name is not False else ():
-            words = words_in.get(part.strip(), ())
-            if words and words[0] in TITLES:
-                words = tuple(dropwhile(TITLES.__contains__, words))
-            if NO_NAME.search(part) or not 0 < len(words) <= LONGEST_NAME:
-                continue
-            if is_name:
-                parts.append(words)
-            elif _looks_like_a_name(part) and rare.issuperset(words):
-                names.append(words)
-    joined = [(*first, *last) for first, last in pairwise(parts)]
-    return [*names, *parts, *joined]
 
 
 def _looks_like_a_name(text: str) -> bool:
@@ -382,36 +475,34 @@ def _rare_words(
 
 
 def _standing(keys: Set[str], column: pd.Series) -> Iterator[tuple[str, list[int]]]:
-    """Yield the words of a column (n,) that are one of `keys`, as written, and their rows.
+    """Yield words of a column (n,) that are one of `keys`, as written, and rows that have them.
 
     Arrow parts the texts at their spaces: there are as many pieces as words, and few different.
+    Other white space is left in them, since looking for any takes it three times as long. So many
+    rows at once, that the pieces do not fill the memory; a word may come again with other rows.
     """
-    parts = pc.utf8_split_whitespace(_arrow(column))
-    encoded = pc.dictionary_encode(pc.list_flatten(parts))
-    words_in = [
-        [word for word in _written(piece).split() if _key(word) in keys]
-        for piece in encoded.dictionary.to_pylist()
-    ]
-    wanted = np.array([bool(words) for words in words_in], dtype=bool)
-    codes = encoded.indices.to_numpy()
-    if not wanted.any():
-        return
-    some = np.flatnonzero(wanted[codes])
-    codes, rows = codes[some], pc.list_parent_indices(parts).to_numpy()[some]
-    order = codes.argsort(kind="stable")
-    codes, starts = np.unique(codes[order], return_index=True)
-    for code, those in zip(codes, np.split(rows[order], starts[1:]), strict=True):
-        for word in words_in[code]:
-            yield word, those.tolist()
+    texts = _arrow(column)
+    for start in range(0, len(texts), AT_ONCE):
+        parts = pc.split_pattern(texts.slice(start, AT_ONCE), " ")
+        encoded = pc.dictionary_encode(pc.list_flatten(parts))
+        words_in = [
+            [word for word in _written(piece).split() if _key(word) in keys]
+            for piece in encoded.dictionary.to_pylist()
+        ]
+        wanted = np.array([bool(words) for words in words_in], dtype=bool)
+        codes = encoded.indices.to_numpy()
+        if not wanted.any():
+            continue
+        some = np.flatnonzero(wanted[codes])
+        codes, rows = codes[some], pc.list_parent_indices(parts).to_numpy()[some] + start
+        order = codes.argsort(kind="stable")
+        codes, starts = np.unique(codes[order], return_index=True)
+        for code, those in zip(codes, np.split(rows[order], starts[1:]), strict=True):
+            for word in words_in[code]:
+                yield word, those.tolist()
 
 
 def _arrow(column: pd.Series) -> pa.LargeStringArray:
     """Return a column's texts as one Arrow array, without a copy where it holds one already."""
     texts = pa.array(column.array, type=pa.large_string())
     return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-
-
-def _by_one(words: Words, rows: dict[str, Set[int]]) -> bool:
-    """Whether somebody may have written all of the words."""
-    those = sorted((rows[word] for word in words if word in rows), key=len)
-    return not those or bool(frozenset(those[0]).intersection(*those[1:]))

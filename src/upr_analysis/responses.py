@@ -74,7 +74,8 @@ class Responses:
 def type_responses(export: Export, questionnaire: Questionnaire, seed: int) -> Responses:
     """Type every answer of an export; InputError lists every cell that does not fit, by row.
 
-    Pseudonyms are drawn at random (from `seed`), not derived from anything that was answered.
+    The export is used up: a column is let go when it is typed, so that a large file is not held
+    twice. Pseudonyms are drawn at random (from `seed`), not from anything that was answered.
     """
     typing = _Typing(export, questionnaire, _pseudonyms(export.rows, seed))
     for question in questionnaire.survey:
@@ -122,6 +123,8 @@ class _Typing:
             self._add_number(question)
         else:
             self._add_time(question)
+        if question.role != "contact":  # looked for in answers when all are there
+            self.export.let_go(name)
 
     def _add_absent(self, question: Question) -> None:
         """Type a question without a column in this export: nobody was asked."""
@@ -431,31 +434,32 @@ class _Typing:
 
     def finish(self) -> Responses:
         """Redact the words and put the tables together."""
-        words = {**self.texts, **self.free}
         contacts = [
             (self.export.answers[question.name], asks_for_names(question))
             for question in self.questionnaire.with_role("contact")
             if question.name in self.export.answers
         ]
         contacts += [(column, True) for column in self.export.personal]
-        own, shared = strings_to_find(contacts, _labels(self.questionnaire), list(words.values()))
-        redactor = Redactor(shared)
+        words = [*self.texts.values(), *self.free.values()]
+        own, shared, rows = strings_to_find(contacts, _labels(self.questionnaire), words)
+        del contacts, words
+        redactor = Redactor(shared, rows)
         nothing: list[list[str]] = [[]] * self.export.rows
         # whoever works in Kenya for the Kenya Network still works in Kenya
         lists = {question.name for question in self.questionnaire.with_role("country")}
-        clean = {
-            name: redactor.redact_all(column, nothing if name in lists or not own else own)
-            for name, column in words.items()
-        }
+        for kept in (self.texts, self.free):
+            for name, column in kept.items():
+                mine = nothing if name in lists or not own else own
+                kept[name] = redactor.redact_all(column, mine)
+                self.changes += _redactions(self.columns["respondent"], name, column, kept[name])
+        del own
         respondents = pd.DataFrame(self.columns)
         if "language" not in respondents:
             respondents["language"] = self._languages()
-        for name, column in words.items():
-            self.changes += _redactions(respondents["respondent"], name, column, clean[name])
         return Responses(
             respondents,
-            _open_responses(respondents, {name: clean[name] for name in self.texts}),
-            _free_texts(respondents, {name: clean[name] for name in self.free}),
+            _open_responses(respondents, self.texts),
+            _free_texts(respondents, self.free),
             _together(self.imported, ["respondent", "question", "code"]),
             _together(self.changes, LOG),
             dict(redactor.counts),
