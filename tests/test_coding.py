@@ -11,10 +11,10 @@ from upr_analysis.coding import (
     account,
     account_by_question,
     code_responses,
-    fold,
     import_codings,
 )
 from upr_analysis.documents import as_model, parse_yaml
+from upr_analysis.patterns import fold
 from upr_analysis.problems import InputError
 
 CODEBOOK = """

@@ -1,22 +1,21 @@
 """The qualitative codebook: themes, their codes, and the words by which a code is recognised.
 
-A pattern is one or more words; `*` at a word's end lets it go on (`participat*`). Patterns stand
-under their language, and a response is searched with those of the language that it is in.
+Patterns (`patterns` says how they are written) stand under their language, and a response is
+searched with those of the language that it is in.
 """
 
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from upr_analysis.documents import Label, Strict, read_model
+from upr_analysis.patterns import parse_pattern
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Source = Literal["survey", "dialogue", "both", "unstated"]
-PATTERN = re.compile(r"\w[\w'’\-]*\*?(?: \w[\w'’\-]*\*?)*")
 
 
 class Code(Strict):
@@ -33,13 +32,13 @@ class Code(Strict):
 
     @model_validator(mode="after")
     def _patterns_can_match(self) -> "Code":
-        bad = [
-            f"code {self.name}, {language}: the pattern {pattern!r} is not words with an "
-            "optional * at a word's end"
-            for language, patterns in self.patterns.items()
-            for pattern in patterns
-            if not PATTERN.fullmatch(pattern)
-        ]
+        bad = []
+        for language, patterns in self.patterns.items():
+            for pattern in patterns:
+                try:
+                    parse_pattern(pattern)
+                except ValueError as error:
+                    bad.append(f"code {self.name}, {language}: {error}")
         if bad:
             raise ValueError("; ".join(bad) + ".")
         return self
@@ -62,6 +61,7 @@ class Codebook(Strict):
     title: Label
     themes: tuple[Theme, ...]
     nothing_to_say: dict[str, tuple[str, ...]] = {}  # language -> whole answers
+    negations: dict[str, tuple[str, ...]] = {}  # language -> words, for patterns with `!`
 
     @property
     def codes(self) -> tuple[Code, ...]:

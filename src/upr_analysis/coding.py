@@ -5,15 +5,15 @@ any script. Positions are Unicode code points of the stored text, the end exclus
 """
 
 import hashlib
-import re
-import unicodedata
-from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from upr_analysis.codebook import Codebook
+from upr_analysis.matching import Matcher
+from upr_analysis.patterns import fold
 from upr_analysis.privacy import PLACEHOLDERS
 
 MACHINE: Final = "codebook"  # the coder that the patterns are
@@ -23,38 +23,6 @@ CODING_COLUMNS: Final = (
     "coder", "respondent", "question", "theme", "code", "start", "end", "quote", "text_hash",
     "codebook_version",
 )  # fmt: skip
-APOSTROPHES: Final = "'’‘ʼ´`′"
-HYPHENS: Final = "-‐‑‒–—−"
-
-
-@lru_cache(maxsize=4096)
-def _fold_character(character: str) -> str:
-    if character in APOSTROPHES:
-        return "'"
-    if character in HYPHENS:
-        return "-"
-    parts = unicodedata.normalize("NFKD", character.casefold())
-    return "".join(part for part in parts if not unicodedata.combining(part))
-
-
-def fold(text: str) -> tuple[str, Sequence[int]]:
-    """Return the text for matching, and for each of its characters the place in `text`."""
-    if text.isascii():
-        return text.lower().replace("`", "'"), range(len(text))
-    folded, places = [], []
-    for place, character in enumerate(text):
-        for part in _fold_character(character):
-            folded.append(part)
-            places.append(place)
-    return "".join(folded), places
-
-
-def pattern_expression(pattern: str) -> str:
-    """Return the regular expression of one codebook pattern, over folded text."""
-    words = re.split(r"[ '\-]+", fold(pattern)[0])
-    return r"[\s'\-]+".join(
-        re.escape(word.removesuffix("*")) + (r"\w*" if word.endswith("*") else "") for word in words
-    )
 
 
 class DictionaryCoder:
@@ -65,47 +33,65 @@ class DictionaryCoder:
     """
 
     def __init__(self, codebook: Codebook) -> None:
-        self._languages = sorted({tag for code in codebook.codes for tag in code.patterns})
-        self._expressions = {
-            language: [
-                (code.name, _expression(code.patterns.get(language, ())))
-                for code in codebook.codes
-                if code.patterns.get(language)
-            ]
-            for language in self._languages
+        self._codes = [code.name for code in codebook.codes]
+        languages = sorted({tag for code in codebook.codes for tag in code.patterns})
+        self._patterns = {
+            tag: [code.patterns.get(tag, ()) for code in codebook.codes] for tag in languages
+        }
+        self._matchers = {
+            tag: Matcher(patterns, codebook.negations.get(tag, ()))
+            for tag, patterns in self._patterns.items()
         }
 
-    def spans(self, text: str, language: str) -> list[tuple[str, int, int]]:
-        """Return (code, start, end) of each match, in the codebook's order, without overlap a code.
+    def find(self, texts: pd.Series, languages: pd.Series) -> pd.DataFrame:
+        """Return a row a match: place of the text, code, start, end; of a code without overlap.
 
-        A span takes in combining marks that follow its last letter, so that it ends between
-        characters as a reader sees them.
+        In the order of texts and, in each, of the codebook. A span takes in combining marks that
+        follow its last letter, so that it ends between characters as a reader sees them.
         """
-        folded, places = fold(text)
-        languages = [language] if language in self._expressions else self._languages
         found = []
-        for tag in languages:
-            for code, expression in self._expressions[tag]:
-                for match in expression.finditer(folded):
-                    start, end = places[match.start()], places[match.end() - 1] + 1
-                    while end < len(text) and unicodedata.combining(text[end]):
-                        end += 1
-                    found.append((code, start, end))
-        return found if len(languages) == 1 else _distinct(found)
+        tags = languages.astype("object").to_numpy()
+        known = np.array([tag in self._matchers for tag in tags], dtype=bool)
+        for tag in self._matchers:
+            rows = np.flatnonzero((tags == tag) | ~known)
+            found.append(self._matched(tag, texts, rows))
+        matches = pd.concat([_NO_MATCHES, *found], ignore_index=True)
+        if not known.all() and len(self._matchers) > 1:
+            told = known[matches["text"]]
+            matches = pd.concat([matches[told], _distinct(matches[~told])], ignore_index=True)
+        matches = matches.sort_values(["text", "code", "start"], kind="stable", ignore_index=True)
+        return matches.assign(code=np.array([*self._codes, ""], dtype=object)[matches["code"]])
+
+    def _matched(self, tag: str, texts: pd.Series, rows: np.ndarray) -> pd.DataFrame:
+        column = pa.array(texts.iloc[rows], type=pa.large_string())
+        found = self._matchers[tag].find(column)
+        return pd.DataFrame(
+            {"text": rows[found.text], "code": found.code, "start": found.start, "end": found.end}
+        )
+
+    def spans(self, text: str, language: str) -> list[tuple[str, int, int]]:
+        """Return (code, start, end) of each match in one text."""
+        found = self.find(pd.Series([text], dtype="str"), pd.Series([language]))
+        return list(found[["code", "start", "end"]].itertuples(index=False, name=None))
 
 
-def _expression(patterns: Sequence[str]) -> re.Pattern[str]:
-    longest = sorted(patterns, key=lambda pattern: -len(pattern))
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(pattern_expression, longest))})(?!\w)")
+_NO_MATCHES: Final = pd.DataFrame(
+    {name: np.zeros(0, dtype=np.int64) for name in ("text", "code", "start", "end")}
+)
 
 
-def _distinct(found: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+def _distinct(matches: pd.DataFrame) -> pd.DataFrame:
     """Keep of one code's overlapping spans (found by several languages' patterns) the first."""
-    kept: list[tuple[str, int, int]] = []
-    for code, start, end in sorted(found, key=lambda span: (span[0], span[1], -span[2])):
-        if not kept or kept[-1][0] != code or start >= kept[-1][2]:
-            kept.append((code, start, end))
-    return kept
+    ordered = matches.sort_values(
+        ["text", "code", "start", "end"], ascending=[True, True, True, False], ignore_index=True
+    )
+    kept, key, free = [], None, -1
+    for text, code, start, end in ordered.itertuples(index=False, name=None):
+        is_free = (text, code) != key or start >= free
+        kept.append(is_free)
+        if is_free:
+            key, free = (text, code), end
+    return ordered[kept]
 
 
 def code_responses(open_responses: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
@@ -113,21 +99,30 @@ def code_responses(open_responses: pd.DataFrame, codebook: Codebook) -> pd.DataF
 
     Every span is checked to stand verbatim in the text.
     """
-    coder, theme_of = DictionaryCoder(codebook), codebook.theme_of
-    rows: list[tuple[object, ...]] = []
-    answered = open_responses[open_responses["state"] == "answered"]
-    for respondent, question, text, language in zip(
-        answered["respondent"], answered["question"], answered["text"], answered["language"],
-        strict=True,
-    ):  # fmt: skip
-        digest = text_hash(text)
-        for code, start, end in coder.spans(text, str(language)):
-            quote = text[start:end]
-            rows.append(
-                (MACHINE, respondent, question, theme_of[code].name, code, start, end, quote,
-                 digest, codebook.version)
-            )  # fmt: skip
-    return _codings(rows)
+    answered = open_responses[open_responses["state"] == "answered"].reset_index(drop=True)
+    found = DictionaryCoder(codebook).find(answered["text"], answered["language"])
+    rows = answered.iloc[found["text"]].reset_index(drop=True)
+    texts = rows["text"].to_numpy()
+    spans = zip(texts, found["start"], found["end"], strict=True)
+    quotes = [text[start:end] for text, start, end in spans]
+    hashes = {text: text_hash(text) for text in set(texts)}
+    themes = {code: theme.name for code, theme in codebook.theme_of.items()}
+    return _typed(
+        pd.DataFrame(
+            {
+                "coder": MACHINE,
+                "respondent": rows["respondent"],
+                "question": rows["question"],
+                "theme": found["code"].map(themes),
+                "code": found["code"],
+                "start": found["start"],
+                "end": found["end"],
+                "quote": pd.Series(quotes, dtype="string"),
+                "text_hash": pd.Series([hashes[text] for text in texts], dtype="string"),
+                "codebook_version": codebook.version,
+            }
+        )
+    )
 
 
 def import_codings(
@@ -212,10 +207,6 @@ def _only_placeholders(text: str) -> bool:
     for placeholder in PLACEHOLDERS.values():
         rest = rest.replace(placeholder, "")
     return rest != text and not any(character.isalnum() for character in rest)
-
-
-def _codings(rows: list[tuple[object, ...]]) -> pd.DataFrame:
-    return _typed(pd.DataFrame(rows, columns=list(CODING_COLUMNS)))
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

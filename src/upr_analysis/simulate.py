@@ -23,8 +23,8 @@ import typer
 from pydantic import Field
 
 from upr_analysis.codebook import Codebook, read_codebook
-from upr_analysis.coding import fold
 from upr_analysis.documents import Strict, label, read_model
+from upr_analysis.patterns import fold
 from upr_analysis.problems import InputError
 from upr_analysis.questionnaire import Questionnaire, read_questionnaire, relevance
 
