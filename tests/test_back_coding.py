@@ -63,7 +63,7 @@ def test_the_sheet_keeps_what_was_decided(tmp_path, questionnaire, responses):
     ("line", "message"),
     [
         ("Q9,a map,1,letter", "line 2: 'question' names no closed question"),
-        ("Q2,a map,1,leter", "line 2: Q2 has no option 'leter'; did you mean 'letter'"),
+        ("Q2,a map,1,leter", "line 2: Q2 has no such option; did you mean 'letter'"),
         ("Q4,a map,1,yes no", "line 2: Q4 takes one option only"),
         ("Q2,a map,1,letter\nQ2,A MAP,1,index", "line 3: the same answer is given two options"),
     ],

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyreadstat
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -146,8 +148,8 @@ def test_a_form_drafts_whatever_it_calls_its_questions_and_options(tmp_path):
     }  # fmt: skip
     options = {one.name: (one.label["en"], one.also) for one in asked.options("codes_given")}
     assert options == {
-        "n1": ("Farm", ("1",)), "a_b": ("School (a-b)", ("a-b",)),
-        "a_b_2": ("School (a_b)", ("a_b",)), "Farm": ("Household", ()),
+        "n1": ("Farm (1)", ("1",)), "a_b": ("School (a-b)", ("a-b",)),
+        "a_b_2": ("School (a_b)", ("a_b",)), "Farm": ("Household (Farm)", ()),
     }  # fmt: skip
     assert asked.question("all").kind == "select_multiple"
     assert asked.question("town").kind == "select_one"  # by its answers
@@ -233,3 +235,101 @@ def test_any_table_drafts_a_questionnaire_that_hangs_together(tmp_path_factory, 
         return  # nothing was answered
     asked = as_model(parse_yaml(text, "draft"), Questionnaire, "draft")
     assert len(read_export([path], asked).answers) <= grid.width
+
+
+def test_value_labels_made_of_what_was_typed_are_no_options(tmp_path):
+    """As SPSS's AUTORECODE and Stata's encode make them, in the order of the alphabet."""
+    names = ["Amina Diallo", "John Okello", "Li Wei Chen", "Maria Gomez"]
+    towns = ["Kano"] * 3 + ["Owerri"] * 2 + ["The house behind the mill"]
+    frame = pd.DataFrame({"name": [1.0, 2, 3, 4, 1, 2], "say": [1.0, 2, 3, 4, 5, 6]})
+    frame["town"] = [1.0, 1, 1, 2, 2, 3]
+    words = [f"word {n} that somebody said" for n in range(6)]
+    labels = {
+        "name": dict(enumerate(names, 1)),
+        "say": dict(enumerate(words, 1)),
+        "town": dict(enumerate(sorted(set(towns)), 1)),
+    }
+    path = tmp_path / "a.dta"
+    about = ["Your name", "What do you say?", "Where?"]
+    pyreadstat.write_dta(frame, str(path), column_labels=about, variable_value_labels=labels)
+    for folder in ("data", "params"):
+        (tmp_path / folder).mkdir()
+    done = found_consultation(path, tmp_path / "data" / "a", tmp_path)
+    text = (done.folder / "questionnaire.yml").read_text(encoding="utf-8")
+    assert not any(secret in text for secret in (*names, *words, "behind the mill"))
+    assert {one.name: (one.kind, one.role) for one in read_questionnaire(done.folder).survey} == {
+        "name": ("text", "contact"), "say": ("text", None), "town": ("select_one", None),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "we need safe houses,contact me at maria@org.ke please,raids at night",
+        "we need safe houses,+254 712 345 678,raids", "2026-06-14 10:00,raids,NGO",
+    ],
+)  # fmt: skip
+def test_one_address_or_date_in_the_header_is_enough_to_refuse_it(tmp_path, header):
+    with pytest.raises(InputError, match="looks like somebody's answers"):
+        drafted(tmp_path, f"{header}\nother words,and more,of others\n")
+
+
+def test_rows_of_qualtrics_whose_headings_were_removed_are_answers(tmp_path):
+    head = "StartDate,EndDate,ResponseId,RecordedDate,Q1,Q2\n"
+    for date, who in (("Jun 14 2021", "R_1a"), ("44361.4", "x")):
+        text = head + "".join(f"{date},{date},{who}{n},{date},Aurelia {n},Yes\n" for n in range(9))
+        name = f"water-{who[0].lower()}"
+        done = drafted(tmp_path, text, name=name)
+        assert "Aurelia" not in (done.folder / "questionnaire.yml").read_text()
+
+
+def test_numbers_and_names_of_people_are_contacts_by_their_look(tmp_path):
+    rows = [["Yes" if n % 2 else "No", f"79123{n:05}", "Ann Bell", "Yes"] for n in range(20)]
+    rows.append(["0041791234567", "7912399999", "Cy Dow", "No"])
+    heads = [
+        "Do you accept a call?",
+        "Your line",
+        "Family name",
+        "Are you willing to be contacted?",
+    ]
+    done = drafted(tmp_path, written([heads, *rows]))
+    text = (done.folder / "questionnaire.yml").read_text()
+    assert "0041791234567" not in text
+    assert questions(done) == {
+        heads[0]: ("select_one", None), heads[1]: ("text", "contact"),
+        heads[2]: ("text", "contact"), heads[3]: ("select_one", None),
+    }  # fmt: skip
+
+
+def test_one_respondents_words_beside_not_selected_are_no_label(tmp_path):
+    rows = [["Yes", "Not selected"] for _ in range(9)] + [["Not selected", "Maria Gomez helped"]]
+    done = drafted(tmp_path, written([["q1_1", "q1_8"], *rows]))
+    assert "Gomez" not in (done.folder / "questionnaire.yml").read_text()
+
+
+def test_a_header_of_answers_is_quoted_by_no_message_though_questions_are_optional(tmp_path):
+    survey = [
+        {"name": f"q{n}", "type": "text", "label": {"en": f"Question {n}"}, "optional_column": True}
+        for n in range(4)
+    ]
+    about = {"title": {"en": "t"}, "about": {"en": "a"}, "survey": survey}
+    asked = as_model(about, Questionnaire, "q")
+    (tmp_path / "e.csv").write_text("My cousin Maria was taken,raids\nmore,words\n")
+    said = refusal(tmp_path / "e.csv", asked)
+    assert "column 1" in said
+    assert "Maria" not in said
+    assert "raids" not in said
+
+
+def test_names_of_a_form_that_are_another_options_label_are_set_apart(tmp_path):
+    crossed = [["list_name", "name", "label"], *(["s", str(n), str(6 - n)] for n in range(1, 6))]
+    sheets = {
+        "survey": [["type", "name", "label"], ["select_one s", "q", "How?"]],
+        "choices": crossed,
+    }
+    form = write_xlsx(tmp_path / "form.xlsx", sheets)
+    done = drafted(tmp_path, "q,_uuid\n1,a\n5,b\n", form)
+    asked = read_questionnaire(done.folder)
+    answers = type_responses(read_export([done.folder / "export.csv"], asked), asked, seed=1)
+    assert list(answers.respondents["q"]) == ["n1", "n5"]
+    assert labels(done, "q")[0] == "5 (1)"

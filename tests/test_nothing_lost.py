@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -432,3 +434,146 @@ def test_a_back_coding_sheet_may_have_blank_rows_and_must_be_utf_8(tmp_path):
     with pytest.raises(InputError, match="save it as csv in UTF-8") as refused:
         read_decisions(tmp_path, asked())
     assert "questionnaire.yml" not in str(refused.value)
+
+
+@pytest.mark.parametrize("cell", ["1.000", "12.000", "1.234.000"])
+def test_a_thousand_with_a_stop_is_no_one(tmp_path, cell):
+    text = "title: {en: t}\nabout: {en: a}\nsurvey: [{name: n, type: integer, label: {en: N}}]"
+    with pytest.raises(InputError, match="row 2 is no whole number"):
+        typed(tmp_path, asked(text), f"N\n{cell}\n5\n")
+    (tmp_path / "e.csv").write_text("Spent\n" + f"{cell}\n50\n" * 9)
+    grid, _ = read_grid(tmp_path / "e.csv")
+    assert draft(grid, lay_out(grid)).items[0].guess.sure == 0.5
+
+
+@pytest.mark.parametrize("no", ["0", "No", "Not selected"])
+def test_marks_in_the_column_of_words_behind_other_are_no_words(tmp_path, no):
+    rows = f"Tools [Index],Tools [Letter],Tools [Other]\n1,0,{no}\n0,0,a map\n0,0,{no}\n0,0,yes\n"
+    responses = typed(tmp_path, asked(), rows)
+    assert list(responses.respondents["Q1"]) == [INDEX, OTHER, 0, OTHER]
+    assert list(responses.free_texts["text"]) == ["a map"]
+    assert set(responses.changes["rule"]) == {"a mark in place of words"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"), [("select_one", "Diplomat"), ("select_multiple", '"Index, Diplomat"')]
+)
+def test_words_in_the_answer_and_behind_other_are_both_kept(tmp_path, kind, cell):
+    one = asked(TOOLS, ("select_multiple", kind), ("en: Tools}}", "en: Tools}, other_column: Why}"))
+    responses = typed(tmp_path, one, f"Tools,Why\n{cell},we fear arrest\n")
+    assert list(responses.free_texts["text"]) == ["Diplomat; we fear arrest"]
+
+
+def test_of_two_branches_the_one_that_was_answered_counts(tmp_path):
+    coalesced = ("en: Tools}}", "en: Tools}, occurrence: coalesce}")
+    joined = asked(TOOLS, coalesced, not_asked=["N/A"], no_answer=["-99"])
+    rows = "Tools,Other question,Tools\nN/A,x,Index\n-99,x,Letter\nIndex,x,N/A\nIndex,x,Letter\n"
+    ignored = joined.model_copy(update={"ignored": ("Other question",)})
+    responses = typed(tmp_path, ignored, rows)
+    assert list(responses.respondents["Q1"]) == [INDEX, LETTER, INDEX, INDEX]
+    assert list(responses.changes["rule"]) == ["two columns answered"]
+    head = "Tools [Index],Tools [Letter],Tools [Other]"
+    rows = f"{head},Z,{head}\n0,0,,z,1,1,\n0,0,,z,0,0,\n1,0,a,z,0,0,b\n"
+    responses = typed(tmp_path, ignored.model_copy(update={"ignored": ("Z",)}), rows)
+    assert list(responses.respondents["Q1"]) == [INDEX | LETTER, 0, INDEX | OTHER]
+    assert list(responses.free_texts["text"]) == ["a; b"]
+
+
+def test_options_of_qualtrics_called_by_numbers_are_bound_by_what_they_are_called(tmp_path):
+    numbers = asked(
+        TOOLS,
+        ("{name: index, label: {en: Index}, also: [Table]}", "{name: first, label: {en: '1'}}"),
+        ("{name: letter, label: {en: Letter}}", "{name: third, label: {en: '3'}}"),
+    )
+    text = (
+        "StartDate,ResponseId,RecordedDate,Q1_1,Q1_3\nStart Date,Response ID,Recorded Date,"
+        "Tools - 3,Tools - 1\n2026-06-01,R_1,2026-06-01,1,\n2026-06-01,R_2,2026-06-01,,1\n"
+    )
+    assert list(typed(tmp_path, numbers, text).respondents["Q1"]) == [LETTER, INDEX]
+    (tmp_path / "e.csv").write_text(text)
+    grid, _ = read_grid(tmp_path / "e.csv")
+    layout = lay_out(grid)
+    as_model(
+        parse_yaml(as_yaml(draft(grid, layout), layout, grid, None, "e", "en"), "e"),
+        Questionnaire, "e",
+    )  # fmt: skip
+
+
+def test_words_behind_an_option_of_qualtrics_that_is_not_other_are_a_question(tmp_path):
+    text = (
+        "ResponseId,RecordedDate,Q1,Q1_7_TEXT,Q1_8_TEXT\n"
+        "Response ID,Recorded Date,Who? - Selected Choice,Who? - A group, namely - Text,"
+        "Who? - Other - Text\nR_1,2026-06-01,NGO,the choir,\n"
+    ).replace("A group, namely", "A group namely")
+    (tmp_path / "e.csv").write_text(text)
+    fields = lay_out(read_grid(tmp_path / "e.csv")[0]).fields
+    assert [one.parts for one in fields[2:]] == [(), (), ("other",)]
+    assert [one.block[0] for one in fields[2:]] == ["Q1", "Q1_7_TEXT", "Q1"]
+
+
+def test_what_says_that_it_was_not_asked_says_so_to_the_letter_and_is_logged(tmp_path):
+    text = (
+        "title: {en: t}\nabout: {en: a}\nnot_asked: [N/A, NA]\nsurvey:\n"
+        "  - {name: Q1, type: text, label: {en: Why}}\n"
+        "  - {name: Q2, type: text, label: {en: Country}, role: country}\n"
+    )
+    responses = typed(tmp_path, asked(text), "Why,Country\nn/a,NA\nN/A,KE\n")
+    assert list(responses.respondents["Q1_state"]) == ["answered", "not_asked"]
+    assert list(responses.free_texts["text"]) == ["NA", "KE"]  # Namibia
+    assert list(responses.changes["rule"]) == ["not asked"]
+
+
+def test_cells_with_an_error_or_no_value_are_named(tmp_path):
+    path = write_xlsx(tmp_path / "e.xlsx", {"Form": [["Tools"], ["Index"], ["Letter"], ["x"]]})
+    changed = tmp_path / "changed.xlsx"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(changed, "w") as new:
+        for part in old.infolist():
+            content = old.read(part)
+            if part.filename.startswith("xl/worksheets/"):
+                cells = re.findall(rb"<c [^>]*>.*?</c>", content)
+                content = content.replace(cells[1], b'<c r="A2" t="e"><f>-a</f><v>#NAME?</v></c>')
+                content = content.replace(cells[2], b'<c r="A3"><f>good</f></c>')
+                content = content.replace(cells[3], b'<c r="A4"><f>1+1</f><v>2</v></c>')
+            new.writestr(part, content)
+    (note,) = read_export([changed], asked()).notes
+    assert "2 cells hold an error, or a formula without its value" in note
+    assert "(A2, A3)" in note
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ("type: text, role: stakeholder_type", "role stakeholder_type and the type text"),
+        ("type: text, role: weight", "role weight and the type text; that role is of integer or"),
+        ("type: text, role: started", "that role is of datetime"),
+        ("type: datetime, date_format: '%e/%m/%Y'", "date_format '%e/%m/%Y', which is none"),
+        ("type: datetime, date_format: mixed", "date_format 'mixed', which is none"),
+        ("type: text, occurrence: 0", "occurrence"),
+    ],
+)
+def test_what_a_question_cannot_be_is_said(question, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        asked(
+            f"title: {{en: t}}\nabout: {{en: a}}\nsurvey: [{{name: q, label: {{en: q}}, {question}}}]"
+        )
+
+
+def test_an_encoding_that_is_none_of_texts_is_a_message(tmp_path):
+    (tmp_path / "e.csv").write_bytes(b"Tools\nIndex\xff\n")
+    for encoding in ("punycode", "undefined"):
+        with pytest.raises(InputError, match=f"is not {encoding}"):
+            read_grid(tmp_path / "e.csv", encoding)
+
+
+def test_times_with_a_zone_are_read_without_it(tmp_path):
+    (tmp_path / "e.csv").write_text(
+        "Timestamp,Tools\n"
+        + "2021/06/14 4:13:44 PM GMT+2,Index\n2021/06/15 4:13:44 AM UTC,Letter\n" * 3
+    )
+    grid, _ = read_grid(tmp_path / "e.csv")
+    layout = lay_out(grid)
+    text = as_yaml(draft(grid, layout), layout, grid, None, "e", "en")
+    known = as_model(parse_yaml(text, "e"), Questionnaire, "e")
+    responses = type_responses(read_export([tmp_path / "e.csv"], known), known, seed=1)
+    assert responses.respondents["submitted"].notna().all()
+    assert "time zone" in set(responses.changes["rule"])

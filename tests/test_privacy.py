@@ -316,3 +316,38 @@ def test_ordinary_words_and_places_in_the_field_for_names_are_no_name():
 def test_strings_of_the_gate_are_cells_their_parts_and_joined_names():
     columns = [pd.Series(["Maria"]), pd.Series(["Gomez"]), pd.Series(["Casa Azul; m@example.org"])]
     assert {"Maria Gomez", "Casa Azul", "m@example.org"} <= contact_strings(columns)[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("Maria del Carmen de la Fuente", "Maria del Carmen de la Fuente"),
+        ("Dr Ana Ruiz (lawyer)", "Ana Ruiz"), ("Boris Petrov - director", "Boris Petrov"),
+        ("My name is Olga Ivanova", "Olga Ivanova"), ("Peter Storm (2)", "Peter Storm"),
+        ("Rosa Mar rosa@x.org", "Rosa Mar"), ("Mr Tom & Mrs Eva Bard", "Eva Bard"),
+        ("Aung San Suu Kyi Nu Mon", "aung san suu kyi nu mon"),
+    ],
+)  # fmt: skip
+def test_a_name_is_found_in_others_answers_whatever_stands_beside_it(given, said):
+    contacts = pd.Series([given, ""], dtype="str")
+    answers = pd.Series(["", f"they saw {said} there"], dtype="str")
+    own, shared, rows = strings_to_find([(contacts, True)], [], [answers])
+    assert Redactor(shared, rows).redact_all(answers, own)[1] == "they saw [contact] there"
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("on WhatsApp_0791234567", "on WhatsApp_[telephone]"),
+        ("call 079_123_45_67", "call [telephone]"), ("call 079·123·45·67", "call [telephone]"),
+        ("call 079 123 4567ext2", "call [telephone]ext2"),
+        ("write maria at gmail dot com now", "write [e-mail] now"),
+        ("write maria (at) gmail dot com now", "write [e-mail] now"),
+        ("see mariagomez.co.ke now", "see [link] now"),
+        ("we are at the point of no return", "we are at the point of no return"),
+    ],
+)  # fmt: skip
+def test_personal_data_in_other_forms(text, redacted):
+    assert Redactor().redact(text) == redacted
+    column = pd.Series([text], dtype="str")
+    assert Redactor().redact_all(column, [[]])[0] == redacted

@@ -224,10 +224,11 @@ def test_an_export_that_stands_is_never_overwritten_nor_a_link_followed(root):
         found_consultation(export, folder, root)
     assert not elsewhere.exists()
     (folder / "export.csv").unlink()
-    (folder / "questionnaire.yml.part").write_text("begun, and broken off")
+    (folder / "README.md.part").write_text("mine")
     done = found_consultation(export, folder, root)
     assert read_questionnaire(done.folder).survey
-    assert not list(root.rglob("*.part"))
+    assert (folder / "README.md.part").read_text() == "mine"
+    assert not list(folder.glob(".*"))
     assert (folder / "export.csv").stat().st_mode & 0o777 == 0o600
 
 

@@ -59,7 +59,7 @@ def read_decisions(consultation: Path, questionnaire: Questionnaire) -> Decision
         known = [choice.name for choice in questionnaire.options(question)]
         unknown = [option for option in options if option not in known]
         problems += [
-            f"{path} line {line}: {question.name} has no option {one!r}{did_you_mean(one, known)}"
+            f"{path} line {line}: {question.name} has no such option{did_you_mean(one, known)}"
             for one in unknown
         ]
         if len(options) > 1 and question.kind == "select_one":

@@ -20,11 +20,12 @@ from upr_analysis.guessing import (
     Kind,
     are_ticks,
     guess,
+    text_guess,
     tool_words,
 )
 from upr_analysis.layouts import Field, Layout, is_other, names_other
 from upr_analysis.marks import FRACTION, fold_label, is_tag, names_of_language
-from upr_analysis.privacy import EMAIL
+from upr_analysis.privacy import EMAIL, is_phone, plain_copy
 from upr_analysis.questionnaire import MOST_OPTIONS, RESERVED
 
 NONE: Final = re.compile(
@@ -91,18 +92,29 @@ class Draft:
 def header_holds_answers(grid: Grid, layout: Layout) -> bool:
     """Whether the header of a file with one row of it looks like a row of answers.
 
-    Three in ten of its cells are then given again below, or are an address, a date or a number
-    above others.
+    One of its cells is then an address, a telephone number or a date, or three in ten are given
+    again below or are a number above others.
     """
     if layout.header_rows > 1:
         return False
     headings = [(one.names[0], grid.column(one.place, 1)) for one in layout.fields if one.names[0]]
+    if any(_is_personal(heading) for heading, _ in headings):
+        return True
     return sum(_is_answer(*one) for one in headings) >= max(2, 0.3 * len(headings))
 
 
+def _is_personal(heading: str) -> bool:
+    """Whether no question is headed so, if it is short or asks nothing."""
+    is_number = re.fullmatch(r"[\d+(). /-]+", heading) and is_phone(plain_copy(heading))
+    is_date = re.fullmatch(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.{0,30}", heading)
+    asks = heading.endswith(("?", ":")) or len(heading) > LONG_HEADING
+    return bool(is_number or is_date or (EMAIL.search(heading) and not asks))
+
+
+LONG_HEADING: Final = 80  # characters; instructions may name an address of whoever asks
+
+
 def _is_answer(heading: str, cells: pd.Series) -> bool:
-    if EMAIL.search(heading) or re.match(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b", heading):
-        return True
     below = cells[cells.str.strip() != ""]
     if re.fullmatch(FRACTION, heading):
         return len(below) > 0 and bool(below.str.fullmatch(FRACTION).mean() > 0.9)
@@ -147,7 +159,7 @@ def draft(grid: Grid, layout: Layout) -> Draft:
         cell
         for name, some in never.items()
         for cell in some
-        if counts[name][cell] >= 0.05 * counts[name].total()
+        if counts[name][cell] >= 0.05 * counts[name].total() or layout.tool == "limesurvey"
     }
     items = [_with_other(item) if never.get(item.name, set()) - marks else item for item in items]
     tags = {
@@ -241,7 +253,7 @@ def _item(
     missing = grid.missing.get(first.names[0], ())
     cells = cells.where(~cells.isin(missing), "")
     found = guess(label, cells, separators)
-    if first.names[0] in grid.labels:
+    if first.names[0] in grid.labels and found.kind != "contact":
         named = [one for one in grid.labels[first.names[0]] if one not in missing]
         found = _by_labels(found, cells, named)
     kinds = {first.place: found.kind, **{one.place: "other" for one in unit[1:]}}
@@ -266,6 +278,13 @@ def _by_labels(found: Guess, cells: pd.Series, labels: Sequence[str]) -> Guess:
     """
     answered = cells[cells != ""]
     labelled = answered.isin(labels).sum()
+    given = Counter(answered)
+    # as SPSS's AUTORECODE and Stata's encode make them of whatever was typed
+    made = len(labels) > 1 and sorted(labels) == list(labels) and set(labels) <= set(given)
+    if made:
+        labels = [label for label in labels if given[label] > 1]
+    if made and sum(given[label] for label in labels) < len(answered) / 2:
+        return replace(text_guess(given), why="labels made of what was typed")
     if len(labels) < 2 or (len(answered) and labelled < len(answered) / 2):
         return replace(found, sure=min(found.sure, 0.7), why=f"{found.why}; some have labels")
     own_words = int(labelled) < len(answered)

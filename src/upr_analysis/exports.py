@@ -38,6 +38,7 @@ class Export:
     ticks: dict[str, pd.DataFrame] = field(default_factory=dict)
     others: dict[str, pd.Series] = field(default_factory=dict)
     absent: dict[str, np.ndarray] = field(default_factory=dict)
+    clashes: dict[str, np.ndarray] = field(default_factory=dict)  # rows of two coalesced answers
     personal: tuple[pd.Series, ...] = ()
     languages: tuple[str, ...] = ()
     separators: tuple[str, ...] = (", ",)  # each file's, between several options in one cell
@@ -141,9 +142,20 @@ class _Binding:
         )
 
     def _shown(self, one: Field) -> str:
-        """Return how messages call a column; the second of two header rows may be answers."""
+        """Return how messages call a column: not by what may be somebody's answer.
+
+        That may be the second of two header rows, and the first where it is little like a header.
+        """
+        if not self._is_header():
+            return ""
         two_rows = self.layout.tool == "surveymonkey"
         return one.block[0] if two_rows and one.block else one.names[0]
+
+    def _is_header(self) -> bool:
+        """Whether half of the questions, or of the columns, are found by it."""
+        places = {one.place for units in self.units.values() for unit in units for one in unit}
+        asked = len(self.questionnaire.survey)
+        return 2 * len(self.units) >= asked or 2 * len(places) >= len(self.layout.fields)
 
     def export(self) -> Export:
         """Return the bound columns; InputError with everything that does not fit."""
@@ -180,6 +192,12 @@ class _Binding:
         if self.grid.others:
             sheets = ", ".join(map(repr, self.grid.others))
             yield f"{self.grid.file}: not read, sheets {sheets}: say 'sheet' to read another."
+        if self.grid.unread:
+            cells, number = ", ".join(self.grid.unread[:MOST_NAMED]), len(self.grid.unread)
+            yield (
+                f"{self.grid.file}: {number} cells hold an error, or a formula without its value, "
+                f"and are read as blank ({cells}): save it in a spreadsheet program."
+            )
         own = [one for one in self.layout.fields if one.own and one.place not in bound]
         named = ", ".join(f"{one.place + 1} {_short(self._shown(one))!r}" for one in own)
         if own:
@@ -225,12 +243,10 @@ class _Binding:
                     cells = self._either(spread[choice.name], cells)
                 spread[choice.name] = cells
             elif not parts:
-                cells, before = self._cells(one), found.answers.get(question.name)
-                found.answers[question.name] = (
-                    cells if before is None else _coalesced(before, cells)
-                )
-            elif for_words and choice and question.name not in found.others:
-                found.others[question.name] = self._cells(one)
+                self._add_answer(question, self._cells(one), found)
+            elif for_words and choice:
+                words, before = self._cells(one), found.others.get(question.name)
+                found.others[question.name] = words if before is None else together(before, words)
             else:
                 # the second header row of a file that has but one is somebody's answers: no word
                 self.problems.append(
@@ -238,8 +254,7 @@ class _Binding:
                     "declare it in questionnaire.yml, or is the second header row missing?"
                 )
         if spread:
-            ticks, earlier = pd.DataFrame(spread), found.ticks.get(question.name)
-            found.ticks[question.name] = ticks if earlier is None else _filled(earlier, ticks)
+            self._add_ticks(question, pd.DataFrame(spread), found)
         elif question.name not in found.answers and not self.problems:
             self.problems.append(
                 f"{self.grid.file} has no column with the answers to {question.name}, only one "
@@ -253,6 +268,38 @@ class _Binding:
         known = {*spellings([choice]), *map(fold_label, (*asked.not_asked, *asked.no_answer))}
         said -= known | TICKED | UNTICKED
         return bool((self._cells(one) != "").any()) and all(map(names_other, said))
+
+    def _add_answer(self, question: Question, cells: pd.Series, found: Export) -> None:
+        """Add a column of answers: behind another of the question what that leaves open."""
+        before = found.answers.get(question.name)
+        if before is not None:
+            self._note_clash(question, found, self._says(before) & self._says(cells))
+            cells = before.where(self._says(before) | ~self._says(cells), cells)
+        found.answers[question.name] = cells
+
+    def _add_ticks(self, question: Question, ticks: pd.DataFrame, found: Export) -> None:
+        """Add a block of ticks: behind another of the question the rows that it leaves open."""
+        earlier = found.ticks.get(question.name)
+        if earlier is not None:
+            says, more = (one.apply(self._ticked).any(axis=1) for one in (earlier, ticks))
+            self._note_clash(question, found, says & more)
+            seen = earlier.apply(self._says).any(axis=1)
+            ticks = _filled(earlier, ticks, says | (seen & ~more))
+        found.ticks[question.name] = ticks
+
+    def _says(self, cells: pd.Series) -> pd.Series:
+        """Whether cells (n,) hold an answer, and not that there is none."""
+        asked = self.questionnaire
+        silent = {"", *map(fold_label, asked.no_answer)}
+        return ~(cells.str.strip().isin(asked.not_asked) | cells.map(fold_label).isin(silent))
+
+    def _ticked(self, cells: pd.Series) -> pd.Series:
+        return self._says(cells) & ~cells.map(fold_label).isin(UNTICKED)
+
+    @staticmethod
+    def _note_clash(question: Question, found: Export, rows: pd.Series) -> None:
+        known = found.clashes.get(question.name, np.zeros(len(rows), dtype=bool))
+        found.clashes[question.name] = known | rows.to_numpy()
 
     def _either(self, first: pd.Series, second: pd.Series) -> pd.Series:
         """Return of two columns of one option the first, where it says no or nothing the second."""
@@ -354,16 +401,16 @@ def _without_parts(unit: Unit) -> Unit:
     return [one for one in unit if not (has_answer and one.parts) or any(map(is_other, one.parts))]
 
 
-def _coalesced(first: pd.Series, second: pd.Series) -> pd.Series:
-    """Return the first non-blank cell of each row."""
-    return first.where(first.str.strip() != "", second)
+def together(first: pd.Series, second: pd.Series) -> pd.Series:
+    """Return the words of two columns (n,), one behind the other where both hold some."""
+    mark = pd.Series("; ", index=first.index).where((first != "") & (second != ""), "")
+    return first + mark + second
 
 
-def _filled(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """Return the first of two blocks of ticks, in rows that it leaves blank the second."""
-    blank = (first == "").all(axis=1)
-    both = pd.concat([first.mask(blank, axis=0).dropna(how="all"), second[blank]]).sort_index()
-    return both.reindex(range(len(first))).fillna("").astype("str")
+def _filled(first: pd.DataFrame, second: pd.DataFrame, kept: pd.Series) -> pd.DataFrame:
+    """Return the first of two blocks of ticks where it is `kept` (n,), the second elsewhere."""
+    both = pd.concat([first[kept], second[~kept]]).sort_index()
+    return both.fillna("").astype("str")
 
 
 def _joined(exports: Sequence[Export], questionnaire: Questionnaire) -> Export:
@@ -387,6 +434,9 @@ def _joined(exports: Sequence[Export], questionnaire: Questionnaire) -> Export:
             joined.ticks[name] = pd.concat(parts, ignore_index=True).fillna("").astype("str")
         if any(name in one.others for one in exports):
             joined.others[name] = _stacked([_blank(one.others.get(name), one) for one in exports])
+        if any(name in one.clashes for one in exports):
+            clashes = [one.clashes.get(name, np.zeros(one.rows, dtype=bool)) for one in exports]
+            joined.clashes[name] = np.concatenate(clashes)
         if any(has) and not all(has):
             joined.absent[name] = np.repeat(np.logical_not(has), [one.rows for one in exports])
     widest = max(len(one.personal) for one in exports)

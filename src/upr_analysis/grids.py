@@ -73,6 +73,7 @@ class Grid:
     sets: Mapping[str, Sequence[str]] = field(default_factory=dict)
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of a variable's values
     missing: Mapping[str, Sequence[str]] = field(default_factory=dict)  # that are no answer
+    unread: Sequence[str] = ()  # cells of a workbook that hold an error, or no value
     others: Sequence[str] = ()  # sheets of the workbook that were not read
     encoding: str = "utf-8"
     delimiter: str = ","
@@ -234,11 +235,12 @@ def _decoded(path: Path, encoding: str) -> str:
     content = path.read_bytes()
     try:
         return content.decode(encoding)
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         guess = guess_encoding(content)
         likely = f"; it looks like {guess}" if guess else ""
+        where = f" (byte {error.start})" if isinstance(error, UnicodeDecodeError) else ""
         raise InputError(
-            f"{path.name} is not {encoding.removesuffix('-sig')} (byte {error.start}){likely}: set "
+            f"{path.name} is not {encoding.removesuffix('-sig')}{where}{likely}: set "
             "'encoding' in questionnaire.yml."
         ) from error
     except LookupError as error:

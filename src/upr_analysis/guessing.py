@@ -17,6 +17,7 @@ from upr_analysis.marks import (
     TICKED,
     UNTICKED,
     WHOLE,
+    ZONE,
     fold_label,
     with_plain_digits,
 )
@@ -41,7 +42,8 @@ MOST_OPTIONS: Final = 40  # of a list that a person could choose from
 LONGEST_LIST: Final = 100  # options, where each was chosen by many: states, provinces
 # Points of scales and the like, that tell nothing of whoever chose them.
 COMMONPLACE: Final = re.compile(
-    r"\d+|(?:(?:very|somewhat|strongly|totally|rather|quite|mostly|not|not at all|neither|nor|more|"
+    r"\d{1,2}|"
+    r"(?:(?:very|somewhat|strongly|totally|rather|quite|mostly|not|not at all|neither|nor|more|"
     r"less|than|once|a|an|day|week|month|year|or|très|plutôt|pas|du tout|tout à fait|muy|nada|poco|"
     r"totalmente|de|en)[ ,]*)*"
     r"(?:yes|no|maybe|agree|disagree|neutral|undecided|never|rarely|seldom|sometimes|often|always|"
@@ -54,6 +56,8 @@ COMMONPLACE: Final = re.compile(
 )
 SENTENCE: Final = 10  # words, more than which few options have
 SHORT_LIST: Final = 7  # options, of which one may well have been chosen by one respondent only
+LONG_NUMBER: Final = 8  # digits
+DOTTED: Final = r"[0-9]{1,3}(?:\.[0-9]{3})+"
 THOUSANDS: Final = r"[0-9]{1,3}(?:,[0-9]{3})+"
 FEWEST: Final = 3  # respondents who give the same answer, for it to be an option
 DATES: Final = (  # tried in this order; the first is what most tools write
@@ -68,7 +72,10 @@ CONTACT: Final = re.compile(
     r"e-?mail|courriel|correo electr|t[ée]l[ée]phone|tel[ée]fono|\bphone\b|ip address|"
     r"(?:first|last|full|your|contact|votre|su) (?:name|nom|nombre)|(?:^|/)(?:name|nom|nombre)$|"
     r"\bapellidos?\b|\bpr[ée]nom\b|to be contacted|contact (?:details|person|information)|"
-    r"contacted about|whatsapp|\blatitude\b|\blongitude\b",
+    r"contacted about|whatsapp|\blatitude\b|\blongitude\b|\btel\b|\bmobile\b|\bcell ?phone\b|"
+    r"\bsignal (?:number|account)|\bpassport\b|\bpasaporte\b|\bsurname\b|\b(?:family|last) name\b|"
+    r"\bname of (?:the )?(?:person|respondent|interviewee)|^interviewee$|^contact$|^mail$|^correo$|"
+    r"\bhome address\b|\bdate of birth\b|\bdate de naissance\b|\bfecha de nacimiento\b",
     re.IGNORECASE,
 )
 COORDINATES: Final = re.compile(r"-?\d{1,3}\.\d{3,}[ ,;]+-?\d{1,3}\.\d{3,}(?: .*)?")
@@ -118,10 +125,15 @@ def guess(header: str, cells: pd.Series, separators: Sequence[str]) -> Guess:
     found = next(
         (one for test in tests if (one := test(header, shown or counts, len(cells)))), None
     )
-    return found or (_several(shown, separators) or _one(shown) if shown else None) or _text(counts)
+    return (
+        found
+        or (_several(shown, separators) or _one(shown) if shown else None)
+        or text_guess(counts)
+    )
 
 
-def _text(counts: Counter[str]) -> Guess:
+def text_guess(counts: Counter[str]) -> Guess:
+    """Return that a column holds words, by its cells with how often each is given."""
     answered, distinct = counts.total(), len(counts)
     words = sum(len(text.split()) * times for text, times in counts.items()) / answered
     sure = 0.95 if words > 5 and distinct > 0.7 * answered else 0.6
@@ -138,7 +150,8 @@ def _contact(header: str, counts: Counter[str], rows: int) -> Guess | None:
     )
     if looks_so > counts.total() / 2:
         return Guess("contact", 0.98, "holds e-mail addresses, telephone numbers or coordinates")
-    if asks_for_contact(header):
+    is_answer = all(fold_label(text) in MARKS for text in counts)  # may we call you? yes
+    if asks_for_contact(header) and not is_answer:
         return Guess("contact", 0.8, "asks for personal data")
     return None
 
@@ -159,18 +172,23 @@ def _identifier(header: str, counts: Counter[str], rows: int) -> Guess | None:
 def _number(header: str, counts: Counter[str], rows: int) -> Guess | None:
     """Numbers, or a scale of them; a few that are none are left for a person to look at."""
     plain = {text: with_plain_digits(text).replace(",", ".") for text in counts}
-    whole = [text for text in counts if re.fullmatch(WHOLE, plain[text])]
+    whole = [text for text in counts if re.fullmatch(rf"{WHOLE}|{DOTTED}", plain[text])]
     fractions = [text for text in counts if re.fullmatch(FRACTION, plain[text])]
     fit = sum(counts[text] for text in {*whole, *fractions}) / counts.total()
     if fit < 0.9:
         return None
     sure = 0.95 if fit == 1 else 0.6
     odd = "" if fit == 1 else f"; {1 - fit:.0%} are none"
-    if any(re.fullmatch(THOUSANDS, text) for text in counts):
-        sure, odd = 0.5, f"{odd}; 1,000 among them: thousands, or a decimal comma?"
+    if sum(len(text) >= LONG_NUMBER for text in whole) > len(counts) / 2 > counts.total() / 4:
+        return Guess("contact", 0.7, "long numbers, most of them given once: telephones, papers?")
+    dotted = [text for text in counts if "." in text]
+    if any(re.fullmatch(THOUSANDS, text) for text in counts) or (
+        dotted and all(re.fullmatch(DOTTED, text) for text in dotted)
+    ):
+        sure, odd = 0.5, f"{odd}; 1,000 or 1.000 among them: thousands, or decimals?"
     if len(whole) < len(fractions) and sum(counts[text] for text in whole) < 0.95 * counts.total():
         return Guess("decimal", sure, "numbers with a fraction" + odd)
-    values = sorted({int(float(plain[text])) for text in whole})
+    values = sorted({int(re.sub(r"\.(?=\d{3})|\.0+$", "", plain[text])) for text in whole})
     on_scale = values[0] in (0, 1) and values[-1] <= 10 and len(values) > 1
     asks_for_number = COUNTED.search(header) and not SCALE.search(header)
     if on_scale and not asks_for_number and counts.total() >= 2 * len(values):
@@ -181,6 +199,7 @@ def _number(header: str, counts: Counter[str], rows: int) -> Guess | None:
 
 def _moment(header: str, counts: Counter[str], rows: int) -> Guess | None:
     sample = pd.Series(list(counts)[:500]).map(with_plain_digits)
+    sample = sample.str.replace(ZONE, "", regex=True)
     if not sample.str.contains(r"\d", regex=True).mean() > 0.95:
         return None
     if sample.str.match(r"\d{4}-\d\d-\d\d").all():
@@ -333,8 +352,8 @@ def _beside_marks(names: Sequence[str], cells: pd.Series) -> set[str]:
 def tool_words(block: Sequence[str], names: Sequence[str], cells: pd.Series) -> str:
     """Return the option's words where a column headed by a code holds them as its mark, else "".
 
-    They are the tool's and nobody's own if several respondents have them, or if they stand beside a
-    tool's words for not selected; and if they are no address or number, nor under such a heading.
+    They are the tool's and nobody's own if several respondents have them, fewer beside a tool's
+    words for not selected; and if they are no address or number, nor under such a heading.
     """
     said = cells[cells.map(fold_label).isin(_beside_marks(names, cells))]
     if said.nunique() != 1 or any(map(asks_for_contact, (*block, *names))):
@@ -343,7 +362,8 @@ def tool_words(block: Sequence[str], names: Sequence[str], cells: pd.Series) -> 
     is_contact = EMAIL.search(words) or is_phone(plain_copy(words))
     coded = all(re.fullmatch(r"[A-Za-z_]*\d+", name) for name in names)
     beside = set(map(fold_label, cells.unique())) & NOT_SELECTED
-    return words if coded and not is_contact and (beside or len(said) >= FEWEST) else ""
+    several = len(said) >= (2 if beside else FEWEST)
+    return words if coded and not is_contact and several else ""
 
 
 MARKS: Final = TICKED | UNTICKED

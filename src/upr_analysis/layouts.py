@@ -179,10 +179,11 @@ def _is_two_row_qualtrics(head: Sequence[Sequence[str]]) -> bool:
 
 
 def _is_answered(head: Sequence[Sequence[str]]) -> bool:
-    """Whether the second row of a Qualtrics file is an answer: a date under a heading for dates."""
+    """Whether the second row of a Qualtrics file is an answer: a date, or a response's name."""
     dated = ("StartDate", "EndDate", "RecordedDate")
-    below = [cell for name, cell in zip(head[0], head[1], strict=True) if name in dated]
-    return any(re.match(r"\d{1,4}[-/.]\d", cell) for cell in below)
+    below = dict(zip(head[0], head[1], strict=True))
+    answered = any(re.search(r"\d", below.get(name, "")) for name in dated)
+    return answered or below.get("ResponseId", "").startswith("R_")
 
 
 def _is_second_row(head: Sequence[Sequence[str]]) -> bool:
@@ -412,9 +413,17 @@ def _qualtrics(head: list[list[str]]) -> tuple[Field, ...]:
             question, option = shared, text[len(shared) + 3 :]
         parts: tuple[str, ...] = ()
         if suffix.endswith("TEXT"):
-            parts, question = ("other",), question.rpartition(" - ")[0] or question
+            body = text.removesuffix(" - Text")
+            question, option = asked_of.get(stem, "").removesuffix(" - Selected Choice"), body
+            if question and body.startswith(f"{question} - "):
+                option = body[len(question) + 3 :]
+            elif " - " in body:
+                question, _, option = body.rpartition(" - ")
+            # words behind an option that is not "other" are a question of their own
+            parts = ("other",) if is_other(option) or not question else ()
+            question = question or body
         elif suffix and stems[stem] > 1:
-            parts = tuple(dict.fromkeys(one for one in (suffix, option) if one))
+            parts = (option or suffix,)  # an option may be called as another's number is
         asked = question.removesuffix(" - Selected Choice") or text
         if not parts:
             asked = question if option == "Selected Choice" else text

@@ -19,8 +19,11 @@ UNTICKED: Final = frozenset(
     ("0", "0.0", "false", "no", "n", "non", "nein", "não", "unchecked", "not checked",
      "not selected", "unselected", "not quoted", "-")
 )  # fmt: skip
-WHOLE: Final = r"[+-]?[0-9]{1,15}(?:\.0+)?"
+WHOLE: Final = r"[+-]?[0-9]{1,15}(?:\.0{1,2}|\.0{4,})?"  # 1.000 may be a thousand
 FRACTION: Final = r"[+-]?[0-9]{1,15}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
+
+
+ZONE: Final = r" (?:GMT|UTC)(?:[+-][0-9]{1,2}(?::?[0-9]{2})?)?$"  # behind a time
 
 
 def fold_label(text: str) -> str:

@@ -19,7 +19,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from itertools import dropwhile, pairwise
+from itertools import dropwhile, groupby, pairwise
 from typing import Final
 
 import numpy as np
@@ -42,23 +42,28 @@ _AT: Final = (  # after a space and before none it is a handle's, unless a host 
     rf"{MARK}?(?:@\s?|\s{{1,2}}@(?:\s|(?={_HOST}(?:{_TOP}|[a-z]{{2}}\b)))|&#0*+64;|&#x0*+40;|&commat;"
     r"|\s?[(\[{<]\s?(?:at|arroba|arobase|@)\s?[)\]}>]\s?)"
 )
-_DOT: Final = r"(?:\.|\s?[(\[{<]\s?(?:dot|point|punto)\s?[)\]}>]\s?)"
+_DOT: Final = r"(?:\.|\s?[(\[{<]\s?(?:dot|point|punto)\s?[)\]}>]\s?|\s(?:dot|point|punto)\s)"
+_ENDING: Final = (
+    r"(?:com|org|net|info|edu|gov|int|co|io|[fcb][rhe]|es|de|uk|us|mx|ar|ke|ug|ng|za)\b"
+)
+_SPOKEN: Final = r" (?:at|arroba|arobase) [\w-]+ (?:dot|point|punto) "
 # A host without a dot has four letters or more: "tod@s" is no address.
 DISGUISED: Final = re.compile(
     rf"(?<![\w.+%{MARK}-])[\w.+%{MARK}-]++"
-    rf"(?:{_AT}(?=[\w-]*[^\W\d_])[\w-]++(?:{_DOT}[\w-]++)+|@[^\W\d_]{{4,}}+)",
+    rf"(?:{_AT}(?=[\w-]*[^\W\d_])[\w-]++(?:{_DOT}[\w-]++)+|@[^\W\d_]{{4,}}+|{_SPOKEN}{_ENDING})",
     re.IGNORECASE,
 )
 _END: Final = r"[^\s<>\"')\]]++"
 LINK: Final = re.compile(
     rf"[a-z]{{2,12}}+://{_END}|www\.{_END}"
-    rf"|(?<![\w.@-])(?:{_HOST}(?:{_TOP}(?:/{_END})?|[a-z]{{2}}/{_END})|(?:wa|t|fb|m)\.me\b)",
+    rf"|(?<![\w.@-])(?:{_HOST}(?:{_TOP}(?:/{_END})?|[a-z]{{2}}/{_END}"
+    r"|(?:co|or|org|com|ac|go|ne|gob|gouv)\.[a-z]{2}(?![\w-]))|(?:wa|t|fb|m)\.me\b)",
     re.IGNORECASE,
 )
 HANDLE: Final = re.compile(r"(?<![\w@])@(?=\w*[\d_]|\w{5})[^\W\d]\w{2,}+(?:\.\w++)*")
 PHONE: Final = re.compile(
-    r"(?<!\w)(?<![\dA-Z][/.])(?:\((?=\+?\d{1,4}\)))?(?:\+[ (]?)?"
-    rf"\d(?:[ ().\-/{MARK}]{{0,3}}\d)+(?!\w|:\d)"
+    r"(?<![^\W_])(?<![\dA-Z][/.])(?:\((?=\+?\d{1,4}\)))?(?:\+[ (]?)?"
+    rf"\d(?:[ ().\-/_·{MARK}]{{0,3}}\d)+(?!(?!_|ext)\w|:\d)"
 )
 # What looks like such a number and is none.
 _YEAR: Final = r"(?:19|20)\d\d"
@@ -100,7 +105,7 @@ PLACEHOLDERS: Final = {
 DOT: Final = re.compile(r"\.(?:\w|(?<=[Ww]\.)\S)")  # in a host, or after www
 FORMS: Final = (  # each with what a text has to hold for it
     ("e-mail", EMAIL, re.compile("@")),
-    ("e-mail", DISGUISED, re.compile(r"[@&(\[{<]")),
+    ("e-mail", DISGUISED, re.compile(rf"[@&(\[{{<]|{_SPOKEN}", re.IGNORECASE)),
     ("link", LINK, re.compile(f"://|{DOT.pattern}")),
     ("handle", HANDLE, re.compile("@")),
     ("identity", IDENTITY, re.compile(rf"\d(?:[A-Z{MARK}]|(?<=[A-Z{MARK}]\d))", re.IGNORECASE)),
@@ -109,14 +114,19 @@ FORMS: Final = (  # each with what a text has to hold for it
 )
 # Without one, nor a DOT, as most answers are, a text holds none of the forms.
 SIGN: Final = re.compile("[^A-Za-zÀ-ÖØ-öø-ÿœ \t\n\r\xa0\u202f,;.:!?'’‘\"“”«»…–—-]")
-ANY_SIGN: Final = rf"{SIGN.pattern}|\.\S"  # the same for Arrow, which cannot look behind
+SPOKEN: Final = re.compile(_SPOKEN, re.IGNORECASE)
+ANY_SIGN: Final = (
+    rf"{SIGN.pattern}|\.\S|(?i:{_SPOKEN})"  # the same for Arrow, which cannot look behind
+)
 SHORTEST: Final = 4  # letters of a contact string that is looked for on its own
 FEWEST_DIGITS, FEWEST_IN_ONE = 8, 9  # of a telephone number; of one without separators
-LONGEST_NAME: Final = 5  # words; what is longer in a field for names is a sentence
+LONGEST_NAME: Final = 8  # words; what is longer in a field for names is a sentence
 AT_ONCE: Final = 5_000  # rows whose words are held at once
 COMMON: Final = 3  # respondents who write a word in small letters make it an ordinary one
 BETWEEN: Final = re.compile(r"[,;/|\n\r]+")  # contact strings in a cell
 NO_NAME: Final = re.compile(r"[@\d]")
+NO_NAMES: Final = re.compile(r"\S*[@\d]\S*")  # what of a cell is an address or a number
+BETWEEN_NAMES: Final = re.compile(rf"{BETWEEN.pattern}|[()\[\]{{}}&]+|\s[-–—]\s|\s(?:and|et|y)\s")
 TITLES: Final = {"mr", "mrs", "ms", "dr", "prof", "m", "mme", "mlle", "sr", "sra", "dra", "lic"}
 
 Words = tuple[str, ...]
@@ -209,7 +219,8 @@ class Redactor:
         """Return `text` with personal data replaced; `own` are the respondent's contact strings."""
         if not text or text.isspace():
             return text
-        found = list(_forms(text)) if SIGN.search(text) or DOT.search(text) else []
+        may_hold = SIGN.search(text) or DOT.search(text) or SPOKEN.search(text)
+        found = list(_forms(text)) if may_hold else []
         words = words_of(text)
         for phrases in (_by_first_word(own), self._shared) if own else (self._shared,):
             if not phrases.keys().isdisjoint(words):
@@ -364,17 +375,15 @@ class _Cells:
         lone, parts = list[Words](), list[Words]()
         if self._is_name is False or (self._is_name is None and len(text.split(None, 1)) < 2):
             return lone, parts
-        for part in BETWEEN.split(text):
-            if NO_NAME.search(part):
-                continue
-            words = self.words.get(text, ()) if part == text else words_of(part)
+        for part in BETWEEN_NAMES.split(text):
+            named = NO_NAMES.sub(" ", part) if NO_NAME.search(part) else part
+            words = self.words.get(text, ()) if named == text else words_of(named)
             if words and words[0] in TITLES:
                 words = tuple(dropwhile(TITLES.__contains__, words))
-            if not 0 < len(words) <= LONGEST_NAME:
-                continue
             if self._is_name:
-                parts.append(words)
-            elif _looks_like_a_name(part) and rare >= set(words):
+                parts += [words] if 0 < len(words) <= LONGEST_NAME else []
+                lone += [one for one in _capitalised(named, rare) if one != words]
+            elif words and _looks_like_a_name(named) and rare >= set(words):
                 lone.append(words)
         return lone, parts
 
@@ -449,6 +458,16 @@ def _candidates(cells: Sequence[_Cells], rare: Set[str], rows: Mapping[str, Set[
 def _identifies(text: str, known: str) -> bool:
     phrase = " ".join(words_of(text))
     return len(phrase) >= SHORTEST and f" {phrase} " not in known
+
+
+def _capitalised(text: str, rare: Set[str]) -> Iterator[Words]:
+    """Yield runs of two words or more with capitals, none ordinary: "I am Olga Ivanova"."""
+    for is_named, some in groupby(
+        text.split(), key=lambda word: word[0].isupper() and rare >= set(words_of(word))
+    ):
+        words = words_of(" ".join(some))
+        if is_named and len(words) > 1:
+            yield words
 
 
 def _looks_like_a_name(text: str) -> bool:

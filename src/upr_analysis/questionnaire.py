@@ -5,6 +5,7 @@ is for, `origin` whether its wording is a published report's or the project's as
 """
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -40,6 +41,16 @@ Role = Literal[
     "codes",  # codings given by people, imported as codings of `codes_of`
     "weight",  # how many people of the population a respondent stands for
 ]
+TYPES_OF_ROLES: dict[str, tuple[str, ...]] = {
+    "started": ("datetime",),
+    "submitted": ("datetime",),
+    "language": ("text",),
+    "stakeholder_type": ("select_one",),
+    "country": ("text",),
+    "consent": ("select_one",),
+    "codes": ("select_multiple",),
+    "weight": ("integer", "decimal"),
+}
 OWN_COLUMNS = ("started", "submitted", "weight")  # called after their role
 RESERVED = ("respondent", "language", *OWN_COLUMNS, "themes", "codes", "recommendations")
 MOST_OPTIONS = 63  # a select-all answer is one bit an option in a signed 64-bit integer
@@ -67,7 +78,9 @@ class Question(Strict):
     # Header in the export, or one a language; default the label in the file's language.
     column: str | dict[str, str] | None = None
     other_column: str | None = None  # header of the words behind "other", if of its own
-    occurrence: int | Literal["coalesce"] = 1  # which of several columns with that header
+    occurrence: Annotated[int, Field(ge=1)] | Literal["coalesce"] = (
+        1  # which of several columns with that header
+    )
     separator: str | None = None  # between options in one column; default the tool's, else ", "
     all_blank: Literal["skipped", "none_chosen"] = "skipped"  # select-all without any mark
     relevant: str | None = None  # ${Q4} = 'yes'
@@ -112,6 +125,28 @@ class Question(Strict):
             raise ValueError(
                 f"question {self.name} has the type {self.type!r}; known are text, integer, "
                 "decimal, datetime, 'select_one LIST' and 'select_multiple LIST'."
+            )
+        fits = TYPES_OF_ROLES.get(self.role or "", (self.kind,))
+        if self.kind not in fits:
+            raise ValueError(
+                f"question {self.name} has the role {self.role} and the type {self.kind}; that "
+                f"role is of {' or '.join(fits)}."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _dates_can_be_read(self) -> "Question":
+        if self.date_format is None:
+            return self
+        moment = datetime(2021, 6, 14, 16, 3)
+        try:
+            known = datetime.strptime(moment.strftime(self.date_format), self.date_format)
+        except ValueError:
+            known = None
+        if known is None or "%" not in self.date_format:
+            raise ValueError(
+                f"question {self.name} has the date_format {self.date_format!r}, which is none; "
+                "write for example %d/%m/%Y %H:%M."
             )
         return self
 

@@ -11,13 +11,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from upr_analysis.exports import Export
+from upr_analysis.exports import Export, together
 from upr_analysis.layouts import is_other, words_behind_other
 from upr_analysis.marks import (
     FRACTION,
     TICKED,
     UNTICKED,
     WHOLE,
+    ZONE,
     OptionSplitter,
     as_written,
     fold_label,
@@ -103,7 +104,7 @@ class _Typing:
         self.problems: list[str] = []
         self.unasked = 0  # answers to questions that were not asked
         self.no_answer = {fold_label(cell) for cell in questionnaire.no_answer}
-        self.not_asked = {fold_label(cell) for cell in questionnaire.not_asked}
+        self.not_asked = set(questionnaire.not_asked)  # to the letter: somebody may write n/a
 
     def add(self, question: Question) -> None:
         """Type one question's answers."""
@@ -123,6 +124,9 @@ class _Typing:
             self._add_number(question)
         else:
             self._add_time(question)
+        clash = self.export.clashes.get(name)
+        if clash is not None:
+            self._note(clash, question, "two columns answered", "the first kept")
         if question.role != "contact":  # looked for in answers when all are there
             self.export.let_go(name)
 
@@ -145,24 +149,30 @@ class _Typing:
         """
         answers = self.export.answers[question.name]
         unasked = np.zeros(self.export.rows, dtype=bool)
-        if not (self.not_asked or self.no_answer):
+        # NA is Namibia among countries
+        if not (self.not_asked or self.no_answer) or question.role == "country":
             return answers, unasked
         places, distinct = pd.factorize(answers)
         folded = [fold_label(cell) for cell in distinct]
-        unasked = np.array([cell in self.not_asked for cell in folded], dtype=bool)[places]
+        unasked = np.array([cell.strip() in self.not_asked for cell in distinct], dtype=bool)[
+            places
+        ]
         silent = np.array([cell in self.no_answer for cell in folded], dtype=bool)[places]
         self._note(silent, question, "no answer", "made blank")
+        self._note(unasked, question, "not asked", "made blank")
         return answers.where(~(unasked | silent), ""), unasked
 
     def _words(self, question: Question) -> pd.Series | None:
         """Return what was written behind "other" (n,), without cells that say that nothing was."""
         words = self.export.others.get(question.name)
-        marks = self.not_asked | self.no_answer
-        if words is None or not marks:
+        if words is None or not (self.not_asked or self.no_answer):
             return words
         places, distinct = pd.factorize(words)
-        said = np.array([fold_label(cell) not in marks for cell in distinct], dtype=bool)[places]
-        return words.where(said, "")
+        said = [
+            cell.strip() not in self.not_asked and fold_label(cell) not in self.no_answer
+            for cell in distinct
+        ]
+        return words.where(np.array(said, dtype=bool)[places], "")
 
     def _add_text(self, question: Question) -> None:
         if question.role == "respondent":
@@ -219,7 +229,7 @@ class _Typing:
             said_of = pd.Series([self._own_words(cell) for cell in distinct], dtype="str")
             spoken = said_of.iloc[places].reset_index(drop=True).where(unknown, "")
             if words is not None:
-                spoken = spoken.where(spoken != "", words)
+                spoken = together(spoken, words)
             said = np.asarray(spoken.str.strip() != "")
             self._note(unknown & said, question, "no declared option", "counted as other")
             codes = np.where((codes < 0) & (said | unknown), number[other], codes)
@@ -246,13 +256,19 @@ class _Typing:
         if question.name in self.export.ticks:
             mask, marked, unasked = self._read_ticks(question, bits)
             seen |= marked
+            if words is not None:  # beside marks, what looks like one is one
+                folded = words.map(fold_label)
+                no, yes = (np.asarray(folded.isin(marks)) for marks in (UNTICKED, TICKED))
+                words, seen = words.where(~(no | yes), ""), seen | no
+                mask |= np.where(yes, bits[other] if other else 0, 0)
+                self._note(no | yes, question, "a mark in place of words", "read as a mark")
         if question.name in self.export.answers:  # perhaps beside the ticks, as Kobo has both
             joined, spoken, never = self._split(question, bits)
             differs = (mask != 0) & (joined != 0) & (mask != joined)
             self._note(differs, question, "joined options differ from the ticked", "both kept")
             mask, unasked = mask | joined, unasked | never
         if words is not None:
-            spoken = spoken.where(spoken != "", words)
+            spoken = together(spoken, words)
         said = np.asarray(spoken.str.strip() != "")
         if other is not None:
             mask |= np.where(said, bits[other], 0)
@@ -296,7 +312,7 @@ class _Typing:
             named = is_other if choices[option].role == "other" else own.__contains__
             yes = np.array([c in own or c in TICKED or named(c) for c in folded], dtype=bool)
             no = np.array([cell in UNTICKED for cell in folded], dtype=bool) & ~yes
-            never = np.array([cell in self.not_asked for cell in folded], dtype=bool)
+            never = np.array([cell.strip() in self.not_asked for cell in distinct], dtype=bool)
             blank = np.array([not cell or cell in self.no_answer for cell in folded], dtype=bool)
             self._refuse(
                 question,
@@ -369,6 +385,10 @@ class _Typing:
         # never guessed: 12/06 is June or December, 202106 a number
         form = question.date_format or "ISO8601"
         given = answers.where(answers != "")
+        if question.date_format is not None and "%z" not in question.date_format:
+            zoned = answers.str.contains(ZONE)
+            given = given.str.replace(ZONE, "", regex=True)
+            self._note(zoned.to_numpy(dtype=bool), question, "time zone", "left out")
         if question.date_format is None:
             given = given.where(given.str.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", na=False))
         times = pd.to_datetime(given, errors="coerce", format=form, utc=True)

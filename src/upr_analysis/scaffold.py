@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -271,11 +272,11 @@ def found_consultation(
 
 def _put(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a new file whole or not at all, never into what a link of that name leads to."""
-    unfinished = path.with_name(f"{path.name}.part")
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
+    number, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(number, "wb") as file:
         file.write(content)
-    unfinished.replace(path)
+    Path(unfinished).chmod(mode)
+    Path(unfinished).replace(path)
 
 
 def digest_of_file(path: Path) -> str:

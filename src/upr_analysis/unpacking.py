@@ -8,6 +8,7 @@ more than it may have.
 import datetime
 import json
 import math
+import re
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +18,10 @@ from typing import Any, Final
 import pyarrow as pa
 
 MEMORY: Final = 6 * 2**30  # bytes of address space
+ODD_CELL: Final = re.compile(  # an error, or a formula and no value
+    rb'<c r="([A-Z]+[0-9]+)"(?=[^>]*\bt="e"'
+    rb"|[^>]*>\s*<f[^>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>)"
+)
 NOT_READ: Final = "cannot be read: is it damaged, or not what its name says? Save it as csv."
 FIRST_DAY: Final = datetime.datetime(1582, 10, 14)  # of SPSS's calendar
 MOST_UNPACKED: Final = 2 * 2**30  # bytes of a workbook's parts
@@ -81,7 +86,20 @@ def _read_workbook(path: Path, sheet: str) -> tuple[list[list[str]], dict[str, A
     return _trimmed(rows), {
         "first": 1,
         "others": [one for one in filled if one != name],
+        "unread": _uncomputed(path),
     }
+
+
+def _uncomputed(path: Path) -> list[str]:
+    """Return cells of an xlsx that hold an error, or a formula without a value: read as blank."""
+    if not zipfile.is_zipfile(path):
+        return []
+    found = list[str]()
+    with zipfile.ZipFile(path) as archive:
+        for part in archive.infolist():
+            if re.fullmatch(r"xl/worksheets/\w+\.xml", part.filename):
+                found += [one.decode() for one in ODD_CELL.findall(archive.read(part))]
+    return found
 
 
 def _refuse_encrypted(path: Path) -> None:

@@ -46,7 +46,9 @@ def read_xlsform(path: Path, language: str) -> list[Item]:
     Labels are those in `language`, else the form's first. A name that a questionnaire may not have
     is changed. A question whose options stand in another file has none.
     """
-    survey, choices = _sheet(path, "survey"), _sheet(path, "choices")
+    survey = _sheet(path, "survey")
+    selects = any(row.get("type", "").startswith("select") for row in survey)
+    choices = _sheet(path, "choices") if selects else []
     lists: dict[str, dict[str, str]] = {}
     for row in choices:
         name = row.get("list_name") or row.get("list name") or ""
@@ -60,14 +62,20 @@ def read_xlsform(path: Path, language: str) -> list[Item]:
 def _options(texts: dict[str, str]) -> tuple[Option, ...]:
     """Return a list's options; a label that two have is told apart by their names."""
     names, times = set[str](), Counter(map(fold_label, texts.values()))
+    # "1" called 5 and "5" called 1: which of them an export holds cannot be told
+    crossed = any(
+        fold_label(name) in times and fold_label(name) != fold_label(text)
+        for name, text in texts.items()
+    )
     options = []
     for name, text in texts.items():
         role = "other" if name == "other" else None
         role = role or ("none" if NONE.search(text) else None)
         role = role or ("no_opinion" if NO_OPINION.search(text) else None)
-        label = text if times[fold_label(text)] == 1 else f"{text} ({name})"
+        told = times[fold_label(text)] == 1 and not crossed
+        label = text if told else f"{text} ({name})"
         plain = unused(as_name(name), names)
-        also = () if plain == name or fold_label(name) in times else (name,)
+        also = () if plain == name else (name,)
         options.append(Option(plain, label, also, role))
     return tuple(options)
 
