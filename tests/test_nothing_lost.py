@@ -552,10 +552,9 @@ def test_cells_with_an_error_or_no_value_are_named(tmp_path):
     ],
 )
 def test_what_a_question_cannot_be_is_said(question, message):
+    survey = f"survey: [{{name: q, label: {{en: q}}, {question}}}]"
     with pytest.raises(InputError, match=re.escape(message)):
-        asked(
-            f"title: {{en: t}}\nabout: {{en: a}}\nsurvey: [{{name: q, label: {{en: q}}, {question}}}]"
-        )
+        asked("title: {en: t}\nabout: {en: a}\n" + survey)
 
 
 def test_an_encoding_that_is_none_of_texts_is_a_message(tmp_path):
