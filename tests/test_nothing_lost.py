@@ -22,7 +22,7 @@ from upr_analysis.grids import read_grid
 from upr_analysis.layouts import lay_out
 from upr_analysis.marks import OptionSplitter, as_written
 from upr_analysis.problems import InputError
-from upr_analysis.questionnaire import Questionnaire
+from upr_analysis.questionnaire import Question, Questionnaire
 from upr_analysis.responses import Responses, type_responses
 from upr_analysis.scaffold import as_yaml
 
@@ -576,3 +576,54 @@ def test_times_with_a_zone_are_read_without_it(tmp_path):
     responses = type_responses(read_export([tmp_path / "e.csv"], known), known, seed=1)
     assert responses.respondents["submitted"].notna().all()
     assert "time zone" in set(responses.changes["rule"])
+
+
+def test_comments_beside_the_options_of_limesurvey_are_questions_of_their_own(tmp_path):
+    rows = (
+        "id,submitdate,lastpage,Q1[index],Q1[indexcomment],Q1[letter],Q1[lettercomment]\n"
+        + "1,,1,Y,so,,\n2,,1,,,Y,and so\n3,,1,Y,,Y,\n" * 3
+    )
+    marked = asked(
+        TOOLS, ("[Table]", "[Table, Y]"), ("label: {en: Letter}", "label: {en: Letter}, also: [L]")
+    )
+    marked = marked.model_copy(
+        update={
+            "survey": (
+                marked.survey[0].model_copy(update={"column": "Q1"}),
+                Question(name="C1", type="text", label={"en": "C1"}, column="Q1[indexcomment]"),
+                Question(name="C2", type="text", label={"en": "C2"}, column="Q1[lettercomment]"),
+            )
+        }
+    )
+    responses = typed(tmp_path, marked, rows)
+    assert list(responses.respondents["Q1"][:3]) == [INDEX, LETTER, INDEX | LETTER]
+    assert list(responses.open_responses["text"][:3]) == ["so", "", ""]
+    (tmp_path / "e.csv").write_text(rows)
+    grid, _ = read_grid(tmp_path / "e.csv")
+    kinds = {item.name: item.guess.kind for item in draft(grid, lay_out(grid)).items}
+    assert list(kinds.values()).count("select_multiple") == 1
+
+
+def test_a_title_above_the_header_of_a_sheet_is_passed_over(tmp_path):
+    title = [["", "", ""], ["Water in the valley", "", ""], ["", "", ""]]
+    rows = [["Tools", "Why", "How"], ["Index", "so", "by foot"], ["Letter", "", ""]]
+    path = write_xlsx(tmp_path / "e.xlsx", {"Form": [*title, *rows]})
+    questionnaire = asked(ignored=["Why", "How"])
+    export = read_export([path], questionnaire)
+    assert list(export.answers["Q1"]) == ["Index", "Letter"]
+    assert [export.place(row) for row in range(2)] == ["5", "6"]
+
+
+def test_lists_and_bytes_of_parquet_and_periods_of_stata_are_text(tmp_path):
+    frame = pd.DataFrame({"Tools": [["Index", "Letter"], ["Letter"]], "raw": [b"caf\xc3\xa9", b""]})
+    frame.to_parquet(tmp_path / "a.parquet")
+    grid, _ = read_grid(tmp_path / "a.parquet")
+    assert list(grid.column(0, 2)) == ["Index, Letter", "Letter"]
+    assert list(grid.column(1, 2)) == ["café", ""]
+    when = pd.DataFrame({"m": [738.0, None], "q": [246.0, 0.0], "w": [3198.0, 1.0]})
+    formats = {"m": "%tm", "q": "%tq", "w": "%tw"}
+    pyreadstat.write_dta(when, str(tmp_path / "a.dta"), variable_format=formats)
+    grid, _ = read_grid(tmp_path / "a.dta")
+    assert [grid.row(2), grid.row(3)] == [
+        ["2021-07-01", "2021-07-01", "2021-07-02"], ["", "1960-01-01", "1960-01-08"],
+    ]  # fmt: skip

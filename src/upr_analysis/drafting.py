@@ -95,9 +95,12 @@ def header_holds_answers(grid: Grid, layout: Layout) -> bool:
     One of its cells is then an address, a telephone number or a date, or three in ten are given
     again below or are a number above others.
     """
-    if layout.header_rows > 1:
+    if layout.tool in ("surveymonkey", "qualtrics", "labelled"):
         return False
-    headings = [(one.names[0], grid.column(one.place, 1)) for one in layout.fields if one.names[0]]
+    rows = layout.header_rows
+    headings = [
+        (one.names[0], grid.column(one.place, rows)) for one in layout.fields if one.names[0]
+    ]
     if any(_is_personal(heading) for heading, _ in headings):
         return True
     return sum(_is_answer(*one) for one in headings) >= max(2, 0.3 * len(headings))
@@ -194,6 +197,9 @@ LANGUAGES: Final = ("en", "fr", "es", "pt", "ar", "ru", "zh", "de", "it", "nl", 
 
 def _questions(unit: list[Field], grid: Grid, layout: Layout) -> list[list[Field]]:
     """Part the columns under one heading into questions: all of it, or a column each."""
+    asides = [[one] for one in unit if one.aside]
+    if asides:
+        return [*_questions([one for one in unit if not one.aside], grid, layout), *asides]
     if any(one.joined for one in unit) and len(unit) > 1:
         return [unit]
     parts = [one for one in unit if one.parts and not _is_other(one)]

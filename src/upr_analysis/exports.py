@@ -387,7 +387,10 @@ class Index:
             if named and named[0].parts:
                 units.append([replace(named[0], parts=())])
             elif named or any(header in one.block for one in group):
-                units += [[one] for one in named] if len(named) > 1 else [group]
+                together = [one for one in group if not one.aside]
+                units += (
+                    [[one] for one in named] if len(named) > 1 or together == [] else [together]
+                )
         # what a tool calls a column of its own may be the header of a question, too
         return sorted(units, key=lambda unit: unit[0].own is not None)
 

@@ -8,12 +8,13 @@ the exports that they were seen to write; `docs/decisions.md` lists the sources.
 
 import os.path
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Final, Literal
 
-from upr_analysis.grids import Grid, plain
+from upr_analysis.grids import WORKBOOKS, Grid, plain
 from upr_analysis.marks import fold_label
 from upr_analysis.problems import InputError
 from upr_analysis.questionnaire import Tool
@@ -64,6 +65,7 @@ class Field:
     parts: tuple[str, ...] = ()
     own: Own | None = None
     joined: bool = False
+    aside: bool = False  # a comment beside an option, and none
     group: int = 0  # tells apart two questions of one heading that stand side by side
 
 
@@ -133,10 +135,12 @@ def _lay_out(grid: Grid, tool: Tool, above: int, head: list[list[str]]) -> Layou
                 f"{grid.file} has not the two header rows of SurveyMonkey: leave 'format' out, or "
                 "export it as 'all responses data' with its headings."
             )
-        return Layout(tool, 2, _surveymonkey(head))
+        return Layout(tool, above + 2, _surveymonkey(head))
     if tool == "qualtrics":
         rows = 3 if _is_import_row(head[2]) else 1 if _is_answered(head) else 2
-        return Layout(tool, rows, _qualtrics(head if rows > 1 else [head[0], [""] * grid.width]))
+        return Layout(
+            tool, above + rows, _qualtrics(head if rows > 1 else [head[0], [""] * grid.width])
+        )
     if tool == "labelled":
         return Layout(tool, 2, _labelled(head, grid))
     readers: dict[Tool, Callable[[list[str]], list[Field]]] = {
@@ -148,11 +152,14 @@ def _lay_out(grid: Grid, tool: Tool, above: int, head: list[list[str]]) -> Layou
 
 
 def _rows_above(grid: Grid) -> int:
-    """Return how many rows EUSurvey put above the header: the survey's alias, the date, a blank."""
-    if len(grid) < 2 or plain(grid.row(0)[0]) != "Alias":
-        return 0
+    """Return how many rows stand above the header: a title, a blank; the alias of EUSurvey."""
     rows = range(min(10, len(grid)))
-    return next((place for place in rows if "Contribution ID" in grid.row(place)), 0)
+    if len(grid) > 1 and plain(grid.row(0)[0]) == "Alias":
+        return next((place for place in rows if "Contribution ID" in grid.row(place)), 0)
+    filled = (sum(map(bool, map(plain, grid.row(place)))) for place in rows)
+    titles = list(takewhile(lambda number: number < min(2, grid.width), filled))
+    is_sheet = grid.kind in WORKBOOKS and grid.width > 1
+    return len(titles) if is_sheet and len(titles) < len(rows) else 0
 
 
 def recognise(kind: str, head: Sequence[Sequence[str]]) -> Tool:
@@ -382,7 +389,7 @@ def _surveymonkey(head: list[list[str]]) -> tuple[Field, ...]:
 
 def _limesurvey(header: list[str]) -> list[Field]:
     """Read codes, texts or both: `Q1[SQ001]. Text [Sub-question]`."""
-    fields = []
+    fields, subs = [], defaultdict[str | None, set[str]](set)
     for place, name in enumerate(header):
         coded = re.fullmatch(r"([A-Za-z][\w-]*)(?:\[([^\]]+)\])?(?:\. (.*))?", name)
         code, sub, text = coded.groups() if coded else (None, None, name)
@@ -395,7 +402,10 @@ def _limesurvey(header: list[str]) -> list[Field]:
         )
         parts = tuple(one for one in (sub, label) if one)
         names = (name, *(() if parts else block), *((f"{code}[{sub}]",) if code and sub else ()))
-        fields.append(Field(place, tuple(dict.fromkeys(names)), block, parts))
+        sub = sub or ""
+        aside = sub.endswith("comment") and sub.removesuffix("comment") in subs[code]
+        fields.append(Field(place, tuple(dict.fromkeys(names)), block, parts, aside=aside))
+        subs[code].add(sub)
     return fields
 
 

@@ -24,6 +24,7 @@ ODD_CELL: Final = re.compile(  # an error, or a formula and no value
 )
 NOT_READ: Final = "cannot be read: is it damaged, or not what its name says? Save it as csv."
 FIRST_DAY: Final = datetime.datetime(1582, 10, 14)  # of SPSS's calendar
+MOST_CELLS: Final = 80_000_000  # of a sheet
 MOST_UNPACKED: Final = 2 * 2**30  # bytes of a workbook's parts
 
 
@@ -74,7 +75,13 @@ def _read_workbook(path: Path, sheet: str) -> tuple[list[list[str]], dict[str, A
         if not filled:
             raise Unreadable("is empty: export the responses again.")
         name = sheet or filled[0]
-        cells = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+        found = workbook.get_sheet_by_name(name)
+        if found.total_height * found.total_width > MOST_CELLS:
+            raise Unreadable(
+                f"goes on for {found.total_height} rows and {found.total_width} columns in its "
+                f"sheet {name!r}: delete what stands beyond the answers, or save it as csv."
+            )
+        cells = found.to_python(skip_empty_area=False)
     except CalamineError as error:
         raise Unreadable(
             "is not a workbook that can be read: is it damaged, or encrypted? Save it again, "
@@ -135,6 +142,10 @@ def _as_text(cell: Any) -> str:
         return str(cell).upper()
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
         return str(int(cell))
+    if isinstance(cell, list):  # of a parquet file
+        return ", ".join(map(_as_text, cell))
+    if isinstance(cell, bytes):
+        return cell.decode(errors="replace")
     return cell.isoformat(sep=" ") if isinstance(cell, datetime.datetime) else str(cell)
 
 
@@ -225,13 +236,31 @@ def _lies_in(cell: Any, ranges: Sequence[dict[str, Any]]) -> bool:
 
 
 def _dated(cells: Sequence[Any], form: str) -> Sequence[Any]:
-    """Turn SPSS's quarters, months and weeks, seconds since 1582, into the days they begin on."""
+    """Turn quarters, months and weeks into the days they begin on.
+
+    SPSS has them as seconds since 1582; Stata counts them from the beginning of 1960.
+    """
+    if form[:3] in STATA:
+        return [_since_1960(cell, STATA[form[:3]]) for cell in cells]
     if not form.startswith(("QYR", "MOYR", "WKYR")):
         return cells
     return [
         FIRST_DAY + datetime.timedelta(seconds=cell) if isinstance(cell, float) else cell
         for cell in cells
     ]
+
+
+def _since_1960(cell: Any, a_year: int) -> Any:
+    """Return the day on which a period begins, of which there are so many in a year."""
+    if not isinstance(cell, (int, float)) or math.isnan(cell):
+        return cell
+    year, place = divmod(int(cell), a_year)
+    if a_year == 52:
+        return datetime.date(1960 + year, 1, 1) + datetime.timedelta(weeks=place)
+    return datetime.date(1960 + year, 1 + place * 12 // a_year, 1)
+
+
+STATA: Final = {"%tw": 52, "%tm": 12, "%tq": 4, "%th": 2}
 
 
 def _ticked(cells: Iterable[Any], counted: str) -> list[str]:
