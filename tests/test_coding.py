@@ -12,6 +12,7 @@ from upr_analysis.coding import (
     account_by_question,
     code_responses,
     import_codings,
+    pattern_use,
 )
 from upr_analysis.documents import as_model, parse_yaml
 from upr_analysis.patterns import fold
@@ -141,3 +142,20 @@ def test_version_follows_content(codebook):
     other = as_model(parse_yaml(CODEBOOK.replace("taking", "x"), "s"), Codebook, "s")
     changed = as_model(parse_yaml(CODEBOOK.replace("gets in", "comes in"), "s"), Codebook, "s")
     assert other.version == codebook.version != changed.version
+
+
+def test_patterns_that_find_nothing_or_nothing_of_their_own_are_told_apart(codebook):
+    text = CODEBOOK.replace(
+        "{en: [access], fr", "{en: [access, access*, translat*, open !2], fr"
+    ).replace("nothing_to_say:", "negations: {en: [not]}\nnothing_to_say:")
+    known = as_model(parse_yaml(text, "small"), Codebook, "small")
+    answers = responses(
+        ("a", "Q", "Access to a translation", "answered"), ("b", "Q", "not open", "answered"),
+        ("c", "Q", "", "skipped"),
+    )  # fmt: skip
+    use = pattern_use(answers, known).set_index(["code", "pattern"])[["matches", "coded"]]
+    assert use.loc[("access_points", "access")].tolist() == [1, 0]  # as access* finds it
+    assert use.loc[("access_points", "access*")].tolist() == [1, 1]
+    assert use.loc[("access_points", "open !2")].tolist() == [0, 0]
+    assert use.loc[("languages", "sign language")].tolist() == [0, 0]
+    assert use.loc[("languages", "translat*")].tolist() == [1, 1]

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import pandas as pd
+
 from upr_analysis.back_coding import SHEET, Decisions, read_decisions
 from upr_analysis.cleaning import is_timed, values_of
 from upr_analysis.codebook import Codebook, read_codebook
+from upr_analysis.coding import pattern_use
 from upr_analysis.documents import label
-from upr_analysis.exports import Export, read_export
+from upr_analysis.exports import MOST_NAMED, Export, read_export
 from upr_analysis.marks import fold_label
 from upr_analysis.parameters import (
     Parameters,
@@ -56,6 +59,7 @@ def check(path: Path, assignments: tuple[str, ...], root: Path) -> Checked:
     notes = _notes(responses, questionnaire, read_decisions(folder, questionnaire))
     if parameters.minimum_seconds and not is_timed(responses.respondents):
         notes += ("minimum_seconds: of no response the minutes are known; nobody is too fast.",)
+    notes += _pattern_notes(responses, read_codebook(folder))
     return Checked(parameters, len(responses.respondents), unread + notes)
 
 
@@ -85,6 +89,34 @@ def _notes(
             f"{', '.join(typed)}: numbers and dates are typed and kept, shown in no table."
         )
     return tuple(notes)
+
+
+def _pattern_notes(responses: Responses, codebook: Codebook) -> tuple[str, ...]:
+    """Return which patterns find nothing, nothing of their own, or the same for two codes."""
+    use = pattern_use(responses.open_responses, codebook)
+    if use.empty:
+        return ()
+    shared = use.duplicated(["language", "pattern"], keep=False)
+    sorts = {
+        "find nothing in the answers": use["matches"] == 0,
+        "find nothing that a longer one of their code does not": (use["matches"] > 0)
+        & (use["coded"] == 0),
+        "stand under several codes": shared,
+    }
+    return tuple(
+        f"codebook.yml: {int(those.sum())} of {len(use)} patterns {what}: {_named(use[those])}."
+        for what, those in sorts.items()
+        if those.any()
+    )
+
+
+def _named(patterns: pd.DataFrame) -> str:
+    shown = [
+        f"{one.code}.{one.language} {one.pattern!r}"
+        for one in patterns.head(MOST_NAMED).itertuples()
+    ]
+    more = len(patterns) - len(shown)
+    return ", ".join(shown) + f" and {more} more" * (more > 0)
 
 
 def check_together(runs: Sequence[Parameters], root: Path) -> None:

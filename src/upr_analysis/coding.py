@@ -5,6 +5,7 @@ any script. Positions are Unicode code points of the stored text, the end exclus
 """
 
 import hashlib
+from collections import Counter
 from typing import Final
 
 import numpy as np
@@ -92,6 +93,37 @@ def _distinct(matches: pd.DataFrame) -> pd.DataFrame:
         if is_free:
             key, free = (text, code), end
     return ordered[kept]
+
+
+def pattern_use(open_responses: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
+    """Return of each pattern how often it stands in the answers and how often it is what is coded.
+
+    A row a code, language and pattern: `matches` by itself, `coded` where no longer pattern of its
+    code stands in its place.
+    """
+    answered = open_responses[open_responses["state"] == "answered"]
+    tags = answered["language"].astype("object").to_numpy()
+    languages = {tag for code in codebook.codes for tag in code.patterns}
+    known = np.array([tag in languages for tag in tags], dtype=bool)
+    rows = []
+    for tag in sorted(languages):
+        of_code = [code.patterns.get(tag, ()) for code in codebook.codes]
+        alone = [(pattern,) for patterns in of_code for pattern in patterns]
+        texts = pa.array(answered["text"][(tags == tag) | ~known], type=pa.large_string())
+        negations = codebook.negations.get(tag, ())
+        by_itself = np.bincount(Matcher(alone, negations).find(texts).code, minlength=len(alone))
+        found = Matcher(of_code, negations).find(texts)
+        coded = Counter(zip(found.code.tolist(), found.pattern.tolist(), strict=True))
+        places = [
+            (number, place, code.name, pattern)
+            for number, code in enumerate(codebook.codes)
+            for place, pattern in enumerate(code.patterns.get(tag, ()))
+        ]
+        rows += [
+            (name, tag, pattern, int(matches), coded[number, place])
+            for (number, place, name, pattern), matches in zip(places, by_itself, strict=True)
+        ]
+    return pd.DataFrame(rows, columns=["code", "language", "pattern", "matches", "coded"])
 
 
 def code_responses(open_responses: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
