@@ -374,6 +374,28 @@ def check(params: ParamsFile, assignments: Assignments = None) -> None:
 
 
 @app.command()
+def propose(params: ParamsFile, assignments: Assignments = None, outputs: Outputs = None) -> None:
+    """Propose patterns for the codebook that find what people coded in the export.
+
+    Each comes with the answers that it would gain and those that it would break. They are written
+    to a csv for you to take into codebook.yml, or not; no run reads it.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from upr_analysis.parameters import project_root
+    from upr_analysis.proposals import write_proposals
+
+    root = _root(params, project_root)
+    begun = write_proposals(params, tuple(assignments or ()), root, _outputs(outputs, root))
+    found = list(track(begun.codes, "proposing", begun.number, console=Console(stderr=True)))
+    kept = begun.write(found)
+    patterns = sum(map(len, found))
+    typer.echo(f"{patterns} patterns for {begun.number} codes that people gave.", err=True)
+    typer.echo(kept)
+
+
+@app.command()
 def init(
     export: Annotated[
         Path, typer.Argument(metavar="EXPORT", help="The survey tool's file.", show_default=False)
