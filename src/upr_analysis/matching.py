@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from upr_analysis.patterns import Term, fold, parse_pattern
 
-AT_ONCE: Final = 30_000  # texts whose words are held at once
+AT_ONCE: Final = 60_000  # texts whose words are held at once
 REMEMBERED: Final = 500_000  # different pieces of text; with more it is begun anew
 LOW: Final = 2**32 - 1
 WORDS: Final = re.compile(r"\w+")
@@ -235,12 +235,15 @@ class Matcher:
         if len(self._pieces.known) > REMEMBERED:
             self._begin()
         known = self._pieces.known
-        self._read([piece for piece in distinct if piece not in known])
-        numbers = np.fromiter(map(known.__getitem__, distinct), dtype=np.int64, count=len(distinct))
+        numbers = list(map(known.get, distinct))
+        if unknown := [piece for piece, one in zip(distinct, numbers, strict=True) if one is None]:
+            self._read(unknown)
+            numbers = list(map(known.get, distinct))
         codes = encoded.indices.to_numpy(zero_copy_only=False)
         lengths = pc.utf8_length(encoded.dictionary).to_numpy(zero_copy_only=False)
         firsts = parts.offsets.to_numpy(zero_copy_only=False)
-        return self._matches(self._words(numbers, codes, lengths, firsts), offset)
+        of_known = np.array(numbers, dtype=np.int64)
+        return self._matches(self._words(of_known, codes, lengths, firsts), offset)
 
     def _words(
         self, numbers: np.ndarray, codes: np.ndarray, lengths: np.ndarray, firsts: np.ndarray
@@ -262,7 +265,7 @@ class Matcher:
         source = _runs(first[codes[here]], counts)
         piece = np.repeat(here, counts)
         own = codes[piece]
-        text = np.searchsorted(firsts, piece, side="right") - 1
+        text = np.repeat(np.arange(len(firsts) - 1, dtype=np.int32), np.diff(firsts))[piece]
         before = upto[piece] - size[own]
         begin = firsts[text]
         at = (before & LOW) - np.where(begin > 0, upto[begin - 1] & LOW, 0)
