@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -96,6 +97,25 @@ def test_proposals_are_written_for_their_owner_only(tmp_path):
     table = pd.read_csv(path)
     assert table[table["code"] == "water"].values.tolist() == [["water", "en", "well*", 3, 0]]
     assert "2 codes that people gave" in done.stderr
+    assert len(list(path.parent.iterdir())) == 1  # no codebook, so no pattern to agree with
+
+
+def test_agreement_of_the_codebooks_patterns_with_people_is_written_beside(tmp_path):
+    coded = [f"{text},{'Water' if 'well' in text else 'Law'}" for text in TEXTS[:11]]
+    params = project(tmp_path, coded)
+    (tmp_path / "data" / "coded" / "codebook.yml").write_text(
+        "title: {en: C}\nthemes:\n  - name: t\n    label: {en: T}\n    definition: d\n    codes:\n"
+        "      - {name: water, label: {en: W}, definition: d, patterns: {en: [well, late]}}\n"
+        "      - {name: law, label: {en: L}, definition: d}\n"
+    )
+    done = upr(tmp_path, str(params))
+    path = Path(done.stdout.strip()).with_name("coded-agreement.csv")
+    assert path.stat().st_mode & 0o777 == 0o600
+    table = pd.read_csv(path).set_index("statistic")
+    assert set(table["code"]) == {"water"}
+    # "well" stands in one answer and "late" in three; people gave it to three, that one among them
+    assert table.loc["positive_agreement", "value"] == pytest.approx(2 * 1 / (4 + 3))
+    assert not table["assessable"].any()
 
 
 def test_without_codings_nothing_is_proposed_and_nothing_written(tmp_path):

@@ -19,6 +19,9 @@ import pandas as pd
 import pyarrow as pa
 from scipy import sparse
 
+from upr_analysis.agreement import FEWEST_POSITIVES, agreement
+from upr_analysis.codebook import Codebook, read_codebook
+from upr_analysis.coding import code_responses
 from upr_analysis.exports import read_export
 from upr_analysis.matching import JOINT, WORDS, Matcher
 from upr_analysis.parameters import export_files, read_parameters
@@ -194,20 +197,57 @@ def proposals_of(
 COLUMNS: Final = ("code", "language", "pattern", "gains", "breaks")
 
 
+def agreement_with_patterns(
+    open_responses: pd.DataFrame, imported: pd.DataFrame, codebook: Codebook, seed: int
+) -> pd.DataFrame:
+    """Return how far the codebook's patterns agree with people, a row a code and statistic.
+
+    `positives` are the judgements that give the code, of patterns and people together; with fewer
+    than 30 it is not `assessable`. Codes without patterns are left out.
+    """
+    answered = open_responses[open_responses["state"] == "answered"]
+    answered = answered[answered["question"].isin(imported["question"])]
+    keys = ["respondent", "question"]
+    units = pd.MultiIndex.from_frame(answered[keys])
+    found = code_responses(answered, codebook)
+    rows = []
+    for code in codebook.codes:
+        if not any(code.patterns.values()):
+            continue
+        given = [
+            units.isin(pd.MultiIndex.from_frame(those.loc[those["code"] == code.name, keys]))
+            for those in (found, imported)
+        ]
+        judgements = np.array(given, dtype=float)
+        positives = int(judgements.sum())
+        for name, one in agreement(judgements, answered["respondent"].tolist(), seed).items():
+            assessable = positives >= FEWEST_POSITIVES
+            rows.append((code.name, name, one.value, one.low, one.high, positives, assessable))
+    names = ["code", "statistic", "value", "low", "high", "positives", "assessable"]
+    return pd.DataFrame(rows, columns=names)
+
+
 @dataclass(frozen=True)
 class Proposing:
     """Proposals that are being made: a table a code, how many there will be, and for where."""
 
     codes: Iterator[pd.DataFrame]
     number: int
+    agreement: pd.DataFrame  # of the patterns that the codebook has with people
     path: Path
 
     def write(self, found: Sequence[pd.DataFrame]) -> Path:
-        """Write all tables to the csv, for its owner only, since patterns are words of answers."""
+        """Write the tables as csv, for their owner only, since patterns are words of answers.
+
+        Beside the proposals stands `...-agreement.csv`, if the codebook has patterns.
+        """
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.path.touch(mode=0o600)
-        table = pd.concat(found, ignore_index=True)
-        self.path.write_text(table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+        beside = self.path.with_name(f"{self.path.stem}-agreement.csv")
+        tables = {self.path: pd.concat(found, ignore_index=True), beside: self.agreement}
+        for path, table in tables.items():
+            if path == self.path or len(table):
+                path.touch(mode=0o600)
+                path.write_text(table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
         return self.path
 
 
@@ -224,6 +264,12 @@ def write_proposals(
             f"{parameters.consultation}: nobody coded any answer in the export. A question of the "
             "role codes, with codes_of, holds codes that people gave."
         )
+    known = agreement_with_patterns(
+        typed.open_responses,
+        typed.imported,
+        read_codebook(root / "data" / parameters.consultation),
+        parameters.seed,
+    )
     tables = (table for _, table in proposals_of(typed.open_responses, typed.imported))
     path = outputs / "proposals" / f"{parameters.consultation}.csv"
-    return Proposing(tables, typed.imported["code"].nunique(), path)
+    return Proposing(tables, typed.imported["code"].nunique(), known, path)
