@@ -243,3 +243,13 @@ def test_a_question_of_a_form_that_has_no_column_is_listed(root, monkeypatch):
     )  # fmt: skip
     assert re.search(r"litres +none +decimal", done.stderr)
     assert "not read, columns of kobo itself" not in done.stderr  # all of its own are questions
+
+
+def test_a_copy_that_cannot_be_finished_leaves_nothing_of_the_answers(root, monkeypatch):
+    def refuse(self: Path, mode: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        found_consultation(write(root), root / "data" / "water", root)
+    assert list((root / "data" / "water").iterdir()) == []

@@ -4,7 +4,6 @@ Of what anybody answered nothing is written but the options of closed questions 
 the export itself is copied, for its owner only.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -32,6 +31,7 @@ from upr_analysis.layouts import Layout, lay_out
 from upr_analysis.problems import InputError
 from upr_analysis.questionnaire import Questionnaire, routing
 from upr_analysis.responses import type_responses
+from upr_analysis.steps import file_digest
 from upr_analysis.xlsform import read_xlsform
 
 SURE: Final = 0.8  # below it an entry is marked for review
@@ -251,7 +251,7 @@ def found_consultation(
     questionnaire = as_model(parse_yaml(text, "the draft"), Questionnaire, "the draft")
     kept = folder / f"export{export.suffix.lower() or '.csv'}"
     params = root / "params" / f"{folder.name}.yml"
-    if os.path.lexists(kept) and digest_of_file(kept) != digest:
+    if os.path.lexists(kept) and not (kept.is_file() and file_digest(kept) == digest):
         raise InputError(f"{kept} is there already and is another file; nothing was written.")
     folder.mkdir(exist_ok=True)
     if not os.path.lexists(kept):
@@ -272,16 +272,16 @@ def found_consultation(
 
 def _put(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a new file whole or not at all, never into what a link of that name leads to."""
-    number, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(number, "wb") as file:
-        file.write(content)
-    Path(unfinished).chmod(mode)
-    Path(unfinished).replace(path)
-
-
-def digest_of_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes; "" of what is no file, as a link that leads nowhere."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    unfinished = Path(name)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
+        unfinished.chmod(mode)
+        unfinished.replace(path)
+    except BaseException:  # no copy of answers is left under another name
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def _refuse_used(folder: Path, root: Path) -> None:
