@@ -13,7 +13,8 @@ from upr_analysis.documents import as_model, read_yaml
 from upr_analysis.drafting import draft
 from upr_analysis.exports import read_export
 from upr_analysis.grids import read_grid
-from upr_analysis.layouts import is_other, lay_out, words_behind_other
+from upr_analysis.layouts import lay_out
+from upr_analysis.marks import is_other, words_behind_other
 from upr_analysis.questionnaire import Questionnaire
 from upr_analysis.responses import Responses, type_responses
 from upr_analysis.scaffold import as_yaml, found_consultation

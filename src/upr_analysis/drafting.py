@@ -23,8 +23,15 @@ from upr_analysis.guessing import (
     text_guess,
     tool_words,
 )
-from upr_analysis.layouts import Field, Layout, is_other, names_other
-from upr_analysis.marks import FRACTION, fold_label, is_tag, names_of_language
+from upr_analysis.layouts import Field, Layout
+from upr_analysis.marks import (
+    FRACTION,
+    fold_label,
+    is_other,
+    is_tag,
+    names_of_language,
+    names_other,
+)
 from upr_analysis.privacy import EMAIL, is_phone, plain_copy
 from upr_analysis.questionnaire import MOST_OPTIONS, RESERVED
 

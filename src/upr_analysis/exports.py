@@ -11,8 +11,16 @@ import numpy as np
 import pandas as pd
 
 from upr_analysis.grids import Grid, plain, read_grid
-from upr_analysis.layouts import Field, Layout, is_other, lay_out, names_other
-from upr_analysis.marks import TICKED, UNTICKED, as_written, fold_label, spellings
+from upr_analysis.layouts import Field, Layout, lay_out
+from upr_analysis.marks import (
+    TICKED,
+    UNTICKED,
+    as_written,
+    fold_label,
+    is_other,
+    names_other,
+    spellings,
+)
 from upr_analysis.problems import InputError, did_you_mean
 from upr_analysis.questionnaire import Choice, Question, Questionnaire
 

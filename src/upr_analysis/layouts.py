@@ -12,39 +12,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import Final, Literal
+from typing import Final
 
 from upr_analysis.grids import WORKBOOKS, Grid, plain
-from upr_analysis.marks import fold_label
+from upr_analysis.marks import fold_label, is_other
 from upr_analysis.problems import InputError
 from upr_analysis.questionnaire import Tool
+from upr_analysis.tools import MARKS, SEPARATORS, Own, own_columns, own_role
 
-Own = Literal["respondent", "started", "submitted", "language", "personal", "ignored"]
-SEPARATORS: Final[dict[Tool, str]] = {
-    "microsoft_forms": ";",
-    "surveygizmo": ";",
-    "eusurvey": "; ",
-    "kobo": " ",
-    "qualtrics": ",",
-}
-OTHER: Final = re.compile(  # "Other (please specify)", "Autre :", "-oth-"; not "Other relatives"
-    r"(?:others?|autres?|otr[oa]s?)\s*"
-    r"(?:$|[(\[:,;/–—-]|\.\.\.|…|please\b|write\b|text$|words?\b|answers?\b|pr[ée]cis|especifi)"
-    r"|-?oth-?$|(?:please )?specify\b|(?:merci de |veuillez )?pr[ée]cise[rz]\b|especif[ií]que",
-    re.IGNORECASE,
-)
-# What tools ask for behind "other"; whatever else stands there was written by somebody.
-ASKED: Final = (
-    r"(?:please |kindly |por favor,? |veuillez |merci de )?(?:specify|describe|explain|write[ -]in|"
-    r"state|indicate|pr[ée]cise[rz]|pr[ée]cisez|especif[ií]que(?:lo)?|especificar|indique[rz]?)"
-    r"(?: below| here| ci-dessous| aqu[ií])?|text|words?(?:\(s\))?|answers?|r[ée]ponse|respuesta"
-)
-HEAD_OF_OTHER: Final = re.compile(
-    r"(?:-oth-|(?:oth|others?|autres?|otr[oa]s?)\b)[ :,–—-]*"
-    rf"(?:(?:[(\[] ?(?:{ASKED})\.? ?[)\]]|(?:{ASKED})(?= *(?:$|[:.(\[–—-])))"
-    r"(?: ?\((?:required|obligatoire|obligatori[oa])\))?)?",
-    re.IGNORECASE,
-)
 SUFFIX: Final = re.compile(r"_(?:\d+(?:_\d+)*(?:_TEXT)?|TEXT)$")  # of a code of Qualtrics
 
 
@@ -81,24 +56,6 @@ class Layout:
     def separator(self) -> str:
         """What the tool puts between several options in one cell."""
         return SEPARATORS.get(self.tool, ", ")
-
-
-def is_other(heading: str) -> bool:
-    """Whether an option or a column is for answers that are none of the options."""
-    return OTHER.match(heading.strip()) is not None and len(heading) < 80
-
-
-def names_other(cell: str) -> bool:
-    """Whether a cell says "other" and no word more."""
-    return is_other(cell) and not words_behind_other(cell)
-
-
-def words_behind_other(cell: str) -> str:
-    """Return what was written in a cell as "Other: a map" or "Other (a map)"; "" for no words."""
-    head = HEAD_OF_OTHER.match(cell.strip())
-    words = cell.strip()[head.end() if head else 0 :].strip(" \t\n:,;/-–—…")
-    bracketed = re.fullmatch(r"[(\[](.*)[)\]]", words, re.DOTALL)
-    return bracketed[1] if bracketed else words
 
 
 def lay_out(grid: Grid, tool: Tool | None = None) -> Layout:
@@ -204,7 +161,7 @@ def _is_second_row(head: Sequence[Sequence[str]]) -> bool:
 
 
 def _is_own(heading: str) -> bool:
-    return _own("surveymonkey", heading) is not None
+    return own_role("surveymonkey", heading) is not None
 
 
 def _is_limesurvey(header: Sequence[str]) -> bool:
@@ -216,125 +173,9 @@ def _is_limesurvey(header: Sequence[str]) -> bool:
     return own or coded > len(header) / 2 or bracketed > 1
 
 
-MARKS: Final[dict[Tool, tuple[set[str], ...]]] = {
-    "google_forms": ({"Timestamp"}, {"Marca temporal"}, {"Horodateur"}),
-    "microsoft_forms": (
-        {"Start time", "Completion time"},
-        {"Hora de inicio", "Hora de finalización"},
-        {"Heure de début", "Heure de fin"},
-    ),
-    "surveygizmo": ({"Time Started", "Date Submitted", "Status"}, {"Response ID", "Time Started"}),
-    "eusurvey": ({"Contribution ID"}, {"Contribution Id"}),
-}
-TIMINGS: Final = ("interviewtime", "total time")
-# The tools' own columns: what identifies people is kept only as strings to be found in open
-# answers; what is ignored is dropped unread. In small letters.
-OWN: Final[dict[Tool, dict[Own, tuple[str, ...]]]] = {
-    "surveymonkey": {
-        "respondent": ("respondent id", "respondentid"),
-        "started": ("start date",),
-        "submitted": ("end date",),
-        "personal": ("ip address", "email address", "first name", "last name"),
-        "ignored": ("collector id", "custom data 1", "custom data"),
-    },
-    "limesurvey": {
-        "respondent": ("id", "response id"),
-        "started": ("startdate", "date started"),
-        "submitted": ("submitdate", "date submitted"),
-        "language": ("startlanguage", "start language"),
-        "personal": ("ipaddr", "ip address", "firstname", "first name", "lastname", "last name",
-                     "email", "email address"),
-        "ignored": ("lastpage", "last page", "seed", "datestamp", "date last action", "refurl",
-                    "referrer url", "token", "access code", *TIMINGS),
-    },
-    "qualtrics": {
-        "respondent": ("_recordid", "responseid"),
-        "started": ("startdate",),
-        "submitted": ("enddate",),
-        "language": ("userlanguage", "q_language"),
-        "personal": ("ipaddress", "recipientlastname", "recipientfirstname", "recipientemail",
-                     "emailaddress", "name", "locationlatitude", "locationlongitude"),
-        "ignored": ("status", "progress", "duration", "duration (in seconds)", "finished",
-                    "recordeddate", "externaldatareference", "externalreference", "responseset",
-                    "locationaccuracy", "distributionchannel"),
-    },
-    "kobo": {
-        "respondent": ("_uuid", "key"),
-        "started": ("start",),
-        "submitted": ("_submission_time", "submissiondate"),
-        "personal": ("_submitted_by", "username", "phonenumber"),
-        "ignored": ("end", "today", "deviceid", "simserial", "subscriberid", "__version__", "_id",
-                    "_validation_status", "_notes", "_status", "_tags", "_index", "_geolocation",
-                    "instanceid", "instancename", "meta/instanceid", "meta/instancename",
-                    "meta-instanceid", "meta-instancename", "submittername", "status",
-                    "formdef_version", "formversion", "submitterid", "attachmentspresent",
-                    "attachmentsexpected", "reviewstate", "edits", "_parent_index",
-                    "meta/rootuuid", "rootuuid", "meta/deprecatedid", "audit"),
-    },
-    "google_forms": {
-        "submitted": ("timestamp", "marca temporal", "horodateur"),
-        "personal": ("email address", "username", "dirección de correo electrónico",
-                     "adresse e-mail", "nombre de usuario", "nom d'utilisateur"),
-    },
-    "microsoft_forms": {
-        "respondent": ("id",),
-        "started": ("start time", "hora de inicio", "heure de début"),
-        "submitted": ("completion time", "hora de finalización", "heure de fin"),
-        "language": ("language", "idioma", "langue"),
-        "personal": ("email", "name", "correo electrónico", "nombre", "adresse de messagerie",
-                     "nom"),
-        "ignored": ("last modified time", "hora de la última modificación",
-                    "heure de la dernière modification", "total points", "quiz feedback"),
-    },
-    "surveygizmo": {
-        "respondent": ("response id",),
-        "started": ("time started",),
-        "submitted": ("date submitted",),
-        "language": ("language",),
-        "personal": ("ip address", "contact email", "contact name"),
-        "ignored": ("status", "contact id", "legacy comments", "comments", "referer", "sessionid",
-                    "user agent", "extended user agent", "extended referer", "longitude",
-                    "latitude", "country", "city", "state/region", "postal", "tags", "link name"),
-    },
-    "eusurvey": {
-        "respondent": ("contribution id",),
-        "started": ("creation date",),
-        "submitted": ("last update",),
-        "language": ("languages", "language"),
-        "personal": ("user name", "invitation number"),
-    },
-}  # fmt: skip
-
-
-def _own(tool: Tool, header: str) -> Own | None:
-    header = header.casefold()
-    return next((role for role, known in OWN.get(tool, {}).items() if header in known), None)
-
-
 def _owned(tool: Tool, fields: Sequence[Field]) -> tuple[Field, ...]:
-    """Tell the tool's own columns: those at the start and at the end, the first of a name.
-
-    A question may be called as one of them is: it stands between other questions.
-    """
-    headers = [one.names[0].casefold() for one in fields]
-    timed = min((headers.index(one) for one in TIMINGS if one in headers), default=len(headers))
-    found = [
-        "ignored" if tool == "limesurvey" and place > timed and TIMING.fullmatch(header)
-        else _own(tool, header)
-        for place, header in enumerate(headers)
-    ]  # fmt: skip
-    ends = [place for place, own in enumerate(found) if own is None and headers[place]]
-    first, last = (ends[0], ends[-1]) if ends else (len(fields), -1)
-    return tuple(
-        replace(one, own=own)
-        if (place < first or place > last) and headers.index(headers[place]) == place
-        else one
-        for place, (one, own) in enumerate(zip(fields, found, strict=True))
-    )
-
-
-# How long a question or a group of LimeSurvey took, behind the time of the whole.
-TIMING: Final = re.compile(r"(?:question|group) ?time:? .*|grouptime\d*|[\w-]+time")
+    own = own_columns(tool, [one.names[0] for one in fields])
+    return tuple(replace(one, own=role) for one, role in zip(fields, own, strict=True))
 
 
 def _one_row(header: list[str]) -> list[Field]:
@@ -440,13 +281,13 @@ def _qualtrics(head: list[list[str]]) -> tuple[Field, ...]:
         block = (stem if parts else code, asked)
         names = (code, text, f"{code} - {text}", *(() if parts else (asked,)))
         # the tool's own columns are known by their identifier, else by their place
-        own = _own("qualtrics", identifier[1]) if identifier else None
+        own = own_role("qualtrics", identifier[1]) if identifier else None
         named.append(text if re.fullmatch(r"V\d+", code) else code)
         fields.append(Field(place, names, tuple(one for one in block if one), parts, own))
     if _is_import_row(head[2] if len(head) > 2 else ()):
         return tuple(fields)
-    owned = _owned("qualtrics", [Field(place, (name,)) for place, name in enumerate(named)])
-    return tuple(replace(one, own=other.own) for one, other in zip(fields, owned, strict=True))
+    own_by_place = own_columns("qualtrics", named)
+    return tuple(replace(one, own=own) for one, own in zip(fields, own_by_place, strict=True))
 
 
 def _shared_texts(codes: Sequence[str], texts: Sequence[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a cell says: an option by whichever spelling, a mark for yes or no, a number."""
+"""What a cell says: an option by whichever spelling, "other" and words, yes or no, a number."""
 
 import re
 import unicodedata
@@ -23,6 +23,24 @@ WHOLE: Final = r"[+-]?[0-9]{1,15}(?:\.0{1,2}|\.0{4,})?"  # 1.000 may be a thousa
 FRACTION: Final = r"[+-]?[0-9]{1,15}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
 
 
+OTHER: Final = re.compile(  # "Other (please specify)", "Autre :", "-oth-"; not "Other relatives"
+    r"(?:others?|autres?|otr[oa]s?)\s*"
+    r"(?:$|[(\[:,;/–—-]|\.\.\.|…|please\b|write\b|text$|words?\b|answers?\b|pr[ée]cis|especifi)"
+    r"|-?oth-?$|(?:please )?specify\b|(?:merci de |veuillez )?pr[ée]cise[rz]\b|especif[ií]que",
+    re.IGNORECASE,
+)
+# What tools ask for behind "other"; whatever else stands there was written by somebody.
+ASKED: Final = (
+    r"(?:please |kindly |por favor,? |veuillez |merci de )?(?:specify|describe|explain|write[ -]in|"
+    r"state|indicate|pr[ée]cise[rz]|pr[ée]cisez|especif[ií]que(?:lo)?|especificar|indique[rz]?)"
+    r"(?: below| here| ci-dessous| aqu[ií])?|text|words?(?:\(s\))?|answers?|r[ée]ponse|respuesta"
+)
+HEAD_OF_OTHER: Final = re.compile(
+    r"(?:-oth-|(?:oth|others?|autres?|otr[oa]s?)\b)[ :,–—-]*"
+    rf"(?:(?:[(\[] ?(?:{ASKED})\.? ?[)\]]|(?:{ASKED})(?= *(?:$|[:.(\[–—-])))"
+    r"(?: ?\((?:required|obligatoire|obligatori[oa])\))?)?",
+    re.IGNORECASE,
+)
 ZONE: Final = r" (?:GMT|UTC)(?:[+-][0-9]{1,2}(?::?[0-9]{2})?)?$"  # behind a time
 
 
@@ -32,6 +50,24 @@ def fold_label(text: str) -> str:
         text = unicodedata.normalize("NFC", text)
         text = text.replace("’", "'").replace("‘", "'").replace("“", '"').replace("”", '"')
     return " ".join(text.casefold().split())
+
+
+def is_other(heading: str) -> bool:
+    """Whether an option or a column is for answers that are none of the options."""
+    return OTHER.match(heading.strip()) is not None and len(heading) < 80
+
+
+def names_other(cell: str) -> bool:
+    """Whether a cell says "other" and no word more."""
+    return is_other(cell) and not words_behind_other(cell)
+
+
+def words_behind_other(cell: str) -> str:
+    """Return what was written in a cell as "Other: a map" or "Other (a map)"; "" for no words."""
+    head = HEAD_OF_OTHER.match(cell.strip())
+    words = cell.strip()[head.end() if head else 0 :].strip(" \t\n:,;/-–—…")
+    bracketed = re.fullmatch(r"[(\[](.*)[)\]]", words, re.DOTALL)
+    return bracketed[1] if bracketed else words
 
 
 def with_plain_digits(text: str) -> str:

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from upr_analysis.exports import Export, together
-from upr_analysis.layouts import is_other, words_behind_other
 from upr_analysis.marks import (
     FRACTION,
     TICKED,
@@ -22,9 +21,11 @@ from upr_analysis.marks import (
     OptionSplitter,
     as_written,
     fold_label,
+    is_other,
     names_of_language,
     spellings,
     with_plain_digits,
+    words_behind_other,
 )
 from upr_analysis.privacy import PLACEHOLDERS, Redactor, plain_copy, strings_to_find
 from upr_analysis.problems import InputError
