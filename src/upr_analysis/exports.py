@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -154,11 +155,12 @@ class _Binding:
 
         That may be the second of two header rows, and the first where it is little like a header.
         """
-        if not self._is_header():
+        if not self._is_header:
             return ""
         two_rows = self.layout.tool == "surveymonkey"
         return one.block[0] if two_rows and one.block else one.names[0]
 
+    @cached_property
     def _is_header(self) -> bool:
         """Whether half of the questions, or of the columns, are found by it."""
         places = {one.place for units in self.units.values() for unit in units for one in unit}
@@ -254,7 +256,7 @@ class _Binding:
                 self._add_answer(question, self._cells(one), found)
             elif for_words and choice:
                 words, before = self._cells(one), found.others.get(question.name)
-                found.others[question.name] = words if before is None else together(before, words)
+                found.others[question.name] = words if before is None else both_words(before, words)
             else:
                 # the second header row of a file that has but one is somebody's answers: no word
                 self.problems.append(
@@ -412,7 +414,7 @@ def _without_parts(unit: Unit) -> Unit:
     return [one for one in unit if not (has_answer and one.parts) or any(map(is_other, one.parts))]
 
 
-def together(first: pd.Series, second: pd.Series) -> pd.Series:
+def both_words(first: pd.Series, second: pd.Series) -> pd.Series:
     """Return the words of two columns (n,), one behind the other where both hold some."""
     mark = pd.Series("; ", index=first.index).where((first != "") & (second != ""), "")
     return first + mark + second

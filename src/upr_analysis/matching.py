@@ -149,6 +149,10 @@ class Matcher:
             if rule.other < 0:
                 plain[rule.phrase].append(number)
         self._rules_of = _Ragged(plain)
+        self._code, self._rank, self._place, self._unless = (
+            np.array([getattr(rule, name) for rule in rules], dtype=np.int64)
+            for name in ("code", "rank", "pattern", "unless")
+        )
         self._counts_words = any(rule.near or rule.unless for rule in rules)
         self._stems = sorted({len(word) for word, is_stem in self._terms if is_stem})
         self._sizes = np.array([len(phrase) for phrase in phrases], dtype=np.int64)
@@ -289,16 +293,15 @@ class Matcher:
         )
         kept = self._not_negated(rule, begin, words)
         rule, begin, last = rule[kept], begin[kept], last[kept]
-        code = np.array([one.code for one in self._rules] or [0])[rule]
-        rank = np.array([one.rank for one in self._rules] or [0])[rule]
-        chosen = _without_overlap(words.text[begin], code, begin, last, rank)
+        code = self._code[rule]
+        chosen = _without_overlap(words.text[begin], code, begin, last, self._rank[rule])
         rule, begin, last = rule[chosen], begin[chosen], last[chosen]
         return Matches(
             words.text[begin] + offset,
             code[chosen],
             words.start[begin],
             words.end[last],
-            np.array([one.pattern for one in self._rules] or [0])[rule],
+            self._place[rule],
         )
 
     # --- phrases -----------------------------------------------------------------------------
@@ -385,7 +388,7 @@ class Matcher:
 
     def _not_negated(self, rule: np.ndarray, begin: np.ndarray, words: "_Words") -> np.ndarray:
         """Return whether (n,) no word of negation stands in the window before a match."""
-        window = np.array([one.unless for one in self._rules] or [0])[rule]
+        window = self._unless[rule]
         if not window.any():
             return np.ones(len(rule), dtype=bool)
         where = np.flatnonzero(self._by_class().negates[words.classes])

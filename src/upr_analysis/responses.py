@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from upr_analysis.exports import Export, together
+from upr_analysis.exports import Export, both_words
 from upr_analysis.marks import (
     FRACTION,
     TICKED,
@@ -202,7 +202,7 @@ class _Typing:
 
     def _add_language(self, question: Question) -> None:
         known = self.questionnaire.languages
-        tag_of = {head: tag for tag in known for head in (tag.partition("-")[0].lower(),)}
+        tag_of = {tag.partition("-")[0].lower(): tag for tag in known}
         tag_of |= {name: tag for tag in known for name in names_of_language(tag)}
         answers = self.export.answers[question.name].str.strip().str.lower()
         # es-MX and Spanish (Mexico) are Spanish, unless the Spanish of Mexico is one of them
@@ -230,7 +230,7 @@ class _Typing:
             said_of = pd.Series([self._own_words(cell) for cell in distinct], dtype="str")
             spoken = said_of.iloc[places].reset_index(drop=True).where(unknown, "")
             if words is not None:
-                spoken = together(spoken, words)
+                spoken = both_words(spoken, words)
             said = np.asarray(spoken.str.strip() != "")
             self._note(unknown & said, question, "no declared option", "counted as other")
             codes = np.where((codes < 0) & (said | unknown), number[other], codes)
@@ -253,7 +253,8 @@ class _Typing:
         words = self._words(question)
         spoken = pd.Series("", index=range(self.export.rows), dtype="str")
         seen = np.full(self.export.rows, question.all_blank == "none_chosen")
-        mask, unasked = np.zeros(self.export.rows, dtype=np.int64), ~seen & False
+        mask = np.zeros(self.export.rows, dtype=np.int64)
+        unasked = np.zeros(self.export.rows, dtype=bool)
         if question.name in self.export.ticks:
             mask, marked, unasked = self._read_ticks(question, bits)
             seen |= marked
@@ -269,7 +270,7 @@ class _Typing:
             self._note(differs, question, "joined options differ from the ticked", "both kept")
             mask, unasked = mask | joined, unasked | never
         if words is not None:
-            spoken = together(spoken, words)
+            spoken = both_words(spoken, words)
         said = np.asarray(spoken.str.strip() != "")
         if other is not None:
             mask |= np.where(said, bits[other], 0)
