@@ -25,6 +25,7 @@ from upr_analysis.problems import InputError
 from upr_analysis.questionnaire import Question, Questionnaire
 from upr_analysis.responses import Responses, type_responses
 from upr_analysis.scaffold import as_yaml
+from upr_analysis.unpacking import uncomputed_cells
 
 TOOLS = """
 title: {en: Tools}
@@ -523,7 +524,8 @@ def test_what_says_that_it_was_not_asked_says_so_to_the_letter_and_is_logged(tmp
     assert list(responses.changes["rule"]) == ["not asked"]
 
 
-def test_cells_with_an_error_or_no_value_are_named(tmp_path):
+@pytest.mark.parametrize("at_once", [1, 7, 2**24])
+def test_cells_with_an_error_or_no_value_are_named(tmp_path, at_once):
     path = write_xlsx(tmp_path / "e.xlsx", {"Form": [["Tools"], ["Index"], ["Letter"], ["x"]]})
     changed = tmp_path / "changed.xlsx"
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(changed, "w") as new:
@@ -535,6 +537,9 @@ def test_cells_with_an_error_or_no_value_are_named(tmp_path):
                 content = content.replace(cells[2], b'<c r="A3"><f>good</f></c>')
                 content = content.replace(cells[3], b'<c r="A4"><f>1+1</f><v>2</v></c>')
             new.writestr(part, content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("upr_analysis.unpacking.AT_ONCE", at_once)
+        assert uncomputed_cells(changed) == ["A2", "A3"]
     (note,) = read_export([changed], asked()).notes
     assert "2 cells hold an error, or a formula without its value" in note
     assert "(A2, A3)" in note

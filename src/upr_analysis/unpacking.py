@@ -13,7 +13,7 @@ import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import pyarrow as pa
 
@@ -24,6 +24,8 @@ ODD_CELL: Final = re.compile(  # an error, or a formula and no value
 )
 NOT_READ: Final = "cannot be read: is it damaged, or not what its name says? Save it as csv."
 FIRST_DAY: Final = datetime.datetime(1582, 10, 14)  # of SPSS's calendar
+WORKSHEET: Final = re.compile(r"xl/worksheets/\w+\.xml")
+AT_ONCE: Final = 2**24  # bytes of a worksheet
 MOST_CELLS: Final = 80_000_000  # of a sheet
 MOST_UNPACKED: Final = 2 * 2**30  # bytes of a workbook's parts
 
@@ -93,20 +95,32 @@ def _read_workbook(path: Path, sheet: str) -> tuple[list[list[str]], dict[str, A
     return _trimmed(rows), {
         "first": 1,
         "others": [one for one in filled if one != name],
-        "unread": _uncomputed(path),
+        "unread": uncomputed_cells(path),
     }
 
 
-def _uncomputed(path: Path) -> list[str]:
+def uncomputed_cells(path: Path) -> list[str]:
     """Return cells of an xlsx that hold an error, or a formula without a value: read as blank."""
     if not zipfile.is_zipfile(path):
         return []
     found = list[str]()
     with zipfile.ZipFile(path) as archive:
-        for part in archive.infolist():
-            if re.fullmatch(r"xl/worksheets/\w+\.xml", part.filename):
-                found += [one.decode() for one in ODD_CELL.findall(archive.read(part))]
+        names = [name for name in archive.namelist() if WORKSHEET.fullmatch(name)]
+        for name in names:
+            sheet = f"{Path(name).stem}!" if len(names) > 1 else ""
+            with archive.open(name) as part:
+                found += [f"{sheet}{cell}" for cell in _odd_cells(part)]
     return found
+
+
+def _odd_cells(part: IO[bytes]) -> Iterator[str]:
+    """Yield such cells of a worksheet, which is not held whole."""
+    tail = b""
+    while block := part.read(AT_ONCE):
+        cells, begins, tail = (tail + block).rpartition(b"<c ")
+        yield from (one.decode() for one in ODD_CELL.findall(cells))
+        tail = begins + tail
+    yield from (one.decode() for one in ODD_CELL.findall(tail))
 
 
 def _refuse_encrypted(path: Path) -> None:
