@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy import sparse
 
-from upr_analysis.agreement import FEWEST_POSITIVES, agreement
+from upr_analysis.agreement import FEWEST_POSITIVES, agreement, jaccard, masi, set_alpha
 from upr_analysis.codebook import Codebook, read_codebook
 from upr_analysis.coding import code_responses
 from upr_analysis.exports import read_export
@@ -202,6 +202,7 @@ def agreement_with_patterns(
 ) -> pd.DataFrame:
     """Return how far the codebook's patterns agree with people, a row a code and statistic.
 
+    Of whole sets of codes, as code "", it is Krippendorff's alpha by MASI and by Jaccard distance.
     `positives` are the judgements that give the code, of patterns and people together; with fewer
     than 30 it is not `assessable`. Codes without patterns are left out.
     """
@@ -210,7 +211,7 @@ def agreement_with_patterns(
     keys = ["respondent", "question"]
     units = pd.MultiIndex.from_frame(answered[keys])
     found = code_responses(answered, codebook)
-    rows = []
+    rows = list[tuple[object, ...]]()
     for code in codebook.codes:
         if not any(code.patterns.values()):
             continue
@@ -223,8 +224,39 @@ def agreement_with_patterns(
         for name, one in agreement(judgements, answered["respondent"].tolist(), seed).items():
             assessable = positives >= FEWEST_POSITIVES
             rows.append((code.name, name, one.value, one.low, one.high, positives, assessable))
+    rows += _agreement_on_sets(found, imported, codebook, answered, seed)
     names = ["code", "statistic", "value", "low", "high", "positives", "assessable"]
     return pd.DataFrame(rows, columns=names)
+
+
+def _agreement_on_sets(
+    found: pd.DataFrame,
+    imported: pd.DataFrame,
+    codebook: Codebook,
+    answered: pd.DataFrame,
+    seed: int,
+) -> list[tuple[object, ...]]:
+    known = {code.name for code in codebook.codes if any(code.patterns.values())}
+    if not known:
+        return []
+    units = list(zip(answered["respondent"], answered["question"], strict=True))
+    labels = []
+    for coder in (found, imported):
+        given: dict[tuple[str, str], set[str]] = {unit: set() for unit in units}
+        for respondent, question, code in coder[["respondent", "question", "code"]].itertuples(
+            index=False, name=None
+        ):
+            if code in known and (respondent, question) in given:
+                given[respondent, question].add(code)
+        labels.append(list(given.values()))
+    positives = sum(len(one) for coder in labels for one in coder)
+    respondents = answered["respondent"].tolist()
+    rows = list[tuple[object, ...]]()
+    for name, distance in (("masi", masi), ("jaccard", jaccard)):
+        one = set_alpha(labels, distance, respondents, seed)
+        statistic, enough = f"krippendorff_alpha_{name}", positives >= FEWEST_POSITIVES
+        rows.append(("", statistic, one.value, one.low, one.high, positives, enough))
+    return rows
 
 
 @dataclass(frozen=True)
