@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from upr_analysis.agreement import agreement, jaccard, masi, set_alpha
 
@@ -25,6 +26,10 @@ def judged(*coders: Sequence[float]) -> np.ndarray:
     return np.array(coders, dtype=float)
 
 
+def nominal_distance(shared, one, other):
+    return np.where(shared < np.maximum(one, other), 1.0, 0.0)
+
+
 def of(judgements: np.ndarray, draws: int = 0):
     units = [f"r{n}" for n in range(judgements.shape[1])]
     return agreement(judgements, units, seed=1, draws=draws)
@@ -33,11 +38,11 @@ def of(judgements: np.ndarray, draws: int = 0):
 def test_alpha_of_krippendorffs_four_coders_and_twelve_units():
     labels = [[{cell} if cell != "." else None for cell in row.split()] for row in KRIPPENDORFF]
     units = [f"r{n}" for n in range(12)]
-    nominal = set_alpha(labels, lambda one, other: Fraction(one != other), units, 1, draws=0)
+    nominal = set_alpha(labels, nominal_distance, units, 1, draws=0)
     assert round(nominal.value, 3) == 0.743
     # of sets of one label each, MASI and Jaccard are the nominal distance
-    assert set_alpha(labels, masi, units, 1, draws=0) == nominal
-    assert set_alpha(labels, jaccard, units, 1, draws=0) == nominal
+    assert set_alpha(labels, masi, units, 1, draws=0).value == pytest.approx(nominal.value)
+    assert set_alpha(labels, jaccard, units, 1, draws=0).value == pytest.approx(nominal.value)
 
 
 def test_alpha_of_krippendorffs_two_coders():
@@ -160,6 +165,18 @@ def test_interval_draws_respondents_with_all_their_units():
     ],
 )  # fmt: skip
 def test_distances_of_sets(one, other, by_jaccard, by_masi):
-    assert jaccard(set(one), set(other)) == by_jaccard
-    assert masi(set(one), set(other)) == by_masi
-    assert masi(set(other), set(one)) == by_masi
+    def of_sets(distance, one, other):
+        return distance(*np.array([len({*one} & {*other}), len({*one}), len({*other})]))
+
+    assert of_sets(jaccard, one, other) == pytest.approx(float(by_jaccard))
+    assert of_sets(masi, one, other) == pytest.approx(float(by_masi))
+    assert of_sets(masi, other, one) == pytest.approx(float(by_masi))
+
+
+def test_interval_of_a_share_is_that_of_the_binomial():
+    """Of one unit a respondent, what is drawn again is a binomial number."""
+    one = np.array([1.0] * 60 + [0.0] * 40)
+    found = agreement(judged(one, np.zeros(100)), [f"r{n}" for n in range(100)], 3, draws=20_000)
+    low, high = binom.ppf([0.025, 0.975], 100, 0.4) / 100
+    assert found["percent_agreement"].low == pytest.approx(low, abs=0.011)
+    assert found["percent_agreement"].high == pytest.approx(high, abs=0.011)

@@ -11,7 +11,7 @@ from upr_analysis.coding import (
     account,
     account_by_question,
     code_responses,
-    import_codings,
+    given_codings,
     pattern_use,
 )
 from upr_analysis.documents import as_model, parse_yaml
@@ -109,11 +109,22 @@ def test_every_open_response_ends_in_exactly_one_way(codebook):
         ("f", "Q", "", "not_asked"),
     )
     codings = code_responses(answers, codebook)
-    outcome = account(answers, codings, codebook)
+    outcome = account(answers, codings, answers.head(0), codebook)
     assert list(outcome) == [
         "coded", "nothing_to_say", "redacted", "none_applies", "blank", "not_asked",
     ]  # fmt: skip
-    assert account_by_question(answers, outcome).iloc[0].tolist() == ["Q", 1, 1, 1, 1, 1, 1]
+    assert account_by_question(answers, outcome).iloc[0].tolist() == ["Q", 1, 1, 1, 1, 0, 1, 1]
+
+
+def test_what_nobody_could_read_has_failed_and_is_no_answer_without_a_theme(codebook):
+    answers = responses(
+        ("a", "Q", "الترجمة متأخرة", "answered"),
+        ("b", "Q", "translation", "answered"),
+        ("c", "Q", "الترجمة متأخرة جدا", "answered"),
+    ).assign(language="ar")
+    judged = answers.loc[[2], ["respondent", "question"]]
+    outcome = account(answers, code_responses(answers, codebook), judged, codebook)
+    assert list(outcome) == ["failed", "coded", "none_applies"]
 
 
 def test_coding_carries_its_evidence(codebook):
@@ -126,9 +137,11 @@ def test_coding_carries_its_evidence(codebook):
 
 def test_codes_that_people_gave_have_no_span(codebook):
     answers = responses(("a", "Q", "in translation", "answered"))
-    given_codes = pd.DataFrame({"respondent": ["a"], "question": ["Q"], "code": ["languages"]})
-    coding = import_codings(given_codes, answers, codebook).iloc[0]
-    assert coding["coder"] == "export"
+    given_codes = pd.DataFrame(
+        {"coder": ["Ana"], "respondent": ["a"], "question": ["Q"], "code": ["languages"]}
+    )
+    coding = given_codings(given_codes, answers, codebook).iloc[0]
+    assert coding["coder"] == "Ana"
     assert coding[["start", "end", "quote"]].isna().all()
 
 

@@ -15,8 +15,9 @@ import pytest
 
 from upr_analysis.checks import check
 from upr_analysis.cleaning import find_places, memberships
-from upr_analysis.codebook import read_codebook
-from upr_analysis.coding import PEOPLE, account, account_by_question, code_everything
+from upr_analysis.codebook import Codebook, read_codebook
+from upr_analysis.coding import PEOPLE, account, account_by_question
+from upr_analysis.codings import Coded, code_everything, read_record
 from upr_analysis.crosstab import question_items, respondent_groups, tally
 from upr_analysis.exports import read_export
 from upr_analysis.parameters import export_files, read_parameters
@@ -180,12 +181,19 @@ def test_single_choices_are_the_cells(stacks: Typed) -> None:
         assert any(expected)
 
 
+def coded_of(typed: Typed, codebook: Codebook) -> Coded:
+    responses = typed.responses
+    nobody = read_record(ROOT / "data" / "nowhere")
+    return code_everything(responses.open_responses, responses.imported, codebook, nobody)
+
+
 @needs_stacks
 def test_each_open_answer_is_accounted_for(stacks: Typed) -> None:
     codebook = read_codebook(ROOT / "data" / STACKS)
     responses = stacks.responses
-    codings = code_everything(responses.open_responses, responses.imported, codebook)
-    outcome = account(responses.open_responses, codings, codebook)
+    coded = coded_of(stacks, codebook)
+    codings = coded.codings
+    outcome = account(responses.open_responses, codings, coded.judged, codebook)
     counts = account_by_question(responses.open_responses, outcome).set_index("question")
     for question in stacks.questionnaire.open_questions:
         header = header_of(stacks, question.name)
@@ -234,9 +242,10 @@ def test_issue_codes_are_those_that_people_gave(upr: Typed) -> None:
 def test_every_recommendation_is_coded_by_people_only(upr: Typed) -> None:
     codebook = read_codebook(ROOT / "data" / UPR)
     responses = upr.responses
-    codings = code_everything(responses.open_responses, responses.imported, codebook)
-    assert set(codings["coder"]) == {PEOPLE}
-    outcome = account(responses.open_responses, codings, codebook)
+    coded = coded_of(upr, codebook)
+    counted = coded.codings[coded.codings["counts"]]
+    assert set(counted["coder"]) == {PEOPLE}
+    outcome = account(responses.open_responses, counted, coded.judged, codebook)
     assert outcome.value_counts().loc["coded"] == len(upr.rows)
 
 

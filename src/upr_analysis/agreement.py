@@ -12,19 +12,23 @@ Krippendorff (2011), Computing Krippendorff's alpha-reliability; Gwet (2008), Br
 Mathematical and Statistical Psychology 61, 29-48; Passonneau (2006), LREC (MASI).
 """
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Final
+from itertools import pairwise, permutations
+from typing import Any, Final
 
 import numpy as np
+from scipy import sparse
 
 FEWEST_POSITIVES: Final = 30  # judgements that give a code, below which it is not assessable
 DRAWS: Final = 2_000
 CONFIDENCE: Final = 0.95
 
+AT_ONCE: Final = 100  # draws held in memory together
+
 Labels = Set[str]
-Distance = Callable[[Labels, Labels], Fraction]
+# of pairs of sets: how many codes both have, the one, the other -> 0 to 1
+Distance = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,17 @@ def agreement(
     disagreement there is no interval, since each draw would say the same.
     """
     units = _addends(judgements)
-    point = _statistics({name: column.sum(keepdims=True) for name, column in units.items()})
+    names, two = list(units), len(judgements) == 2
+
+    def statistics(sums: np.ndarray) -> dict[str, np.ndarray]:
+        return _statistics(dict(zip(names, sums.T, strict=True)), two)
+
+    columns = np.column_stack(list(units.values()))
+    point = statistics(columns.sum(axis=0, keepdims=True))
     if not units["unlike"].any() or not draws:
         return {name: Estimate(float(values[0])) for name, values in point.items()}
-    weights = _drawn_weights(respondents, seed, draws)
-    drawn = _statistics({name: weights @ column for name, column in units.items()})
+    rows = sparse.csr_array(columns)
+    drawn = statistics(np.vstack(list(_drawn(rows, respondents, seed, draws))))
     return {name: _estimate(values[0], drawn[name]) for name, values in point.items()}
 
 
@@ -63,7 +73,7 @@ def _addends(judgements: np.ndarray) -> dict[str, np.ndarray]:
     pairs = judged * (judged - 1)  # of coders, in order
     unlike = 2 * given * (judged - given)
     alike = paired * (1 - unlike / pairs.clip(1))
-    one, two = np.nan_to_num(judgements) if len(judgements) == 2 else (given * np.nan,) * 2
+    one, two = np.nan_to_num(judgements) if len(judgements) == 2 else (0 * given,) * 2
     return {
         "judged": judged,
         "given": given,
@@ -85,8 +95,8 @@ def _addends(judgements: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _statistics(sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return each statistic (draws,) of the sums (draws,)."""
+def _statistics(sums: Mapping[str, np.ndarray], two: bool) -> dict[str, np.ndarray]:
+    """Return each statistic (draws,) of the sums (draws,); Cohen's of `two` coders only."""
     values, ones = sums["values"], sums["ones"]
     with np.errstate(divide="ignore", invalid="ignore"):
         share, alike = sums["share"] / sums["units"], sums["alike"] / sums["units"]
@@ -98,7 +108,9 @@ def _statistics(sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             "percent_agreement": alike,
             "positive_agreement": sums["both"] / (sums["both"] + sums["unlike"] / 2),
             "negative_agreement": sums["neither"] / (sums["neither"] + sums["unlike"] / 2),
-            "cohen_kappa": _beyond(every_alike, first * second + (1 - first) * (1 - second)),
+            "cohen_kappa": _beyond(every_alike, first * second + (1 - first) * (1 - second))
+            if two
+            else np.nan * every,
             "fleiss_kappa": _beyond(every_alike, every**2 + (1 - every) ** 2),
             "krippendorff_alpha": 1
             - sums["coincidences"] * (values - 1) / (2 * ones * (values - ones)),
@@ -122,57 +134,88 @@ def set_alpha(
 
     `labels` (coders, units) are the codes that each coder gave a unit, None where not judged.
     """
-    kinds = sorted(
-        {frozenset(one) for coder in labels for one in coder if one is not None}, key=sorted
-    )
+    given = [[one if one is None else frozenset(one) for one in coder] for coder in labels]
+    kinds = sorted({one for coder in given for one in coder if one is not None}, key=sorted)
     number = {kind: place for place, kind in enumerate(kinds)}
-    apart = np.array([[float(distance(one, other)) for other in kinds] for one in kinds])
-    counts = np.zeros((len(respondents), len(kinds)))
-    for coder in labels:
-        for unit, one in enumerate(coder):
-            if one is not None:
-                counts[unit, number[frozenset(one)]] += 1
-    judged = counts.sum(axis=1)
-    counts[judged < 2] = 0
-    observed = np.einsum("uk,kl,ul->u", counts, apart, counts) / (judged - 1).clip(1)
+    apart = _distances(kinds, distance)
+    judged = np.array([[one is not None for one in coder] for coder in given])
+    twice = judged & (judged.sum(axis=0) > 1)
+    which = np.array([[0 if one is None else number[one] for one in coder] for coder in given])
+    counts: Any = sum(_indicator(which[row], twice[row], len(kinds)) for row in range(len(given)))
+    differing = sum(
+        np.where(twice[one] & twice[other], apart[which[one], which[other]], 0)
+        for one, other in permutations(range(len(given)), 2)
+    )
+    observed = differing / (judged.sum(axis=0) - 1).clip(1)
 
-    def alpha(weights: np.ndarray) -> np.ndarray:
-        of_kind = weights @ counts
-        values = of_kind.sum(axis=1)
-        expected = np.einsum("dk,kl,dl->d", of_kind, apart, of_kind) / (values - 1)
+    def alpha(sums: np.ndarray) -> np.ndarray:
+        of_kind, differing = sums[:, :-1], sums[:, -1]
+        expected = ((of_kind @ apart) * of_kind).sum(axis=1) / (of_kind.sum(axis=1) - 1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = 1 - (weights @ observed) / expected
+            found = 1 - differing / expected
         return np.where(np.isfinite(found), found, np.nan)
 
-    point = alpha(np.ones((1, len(respondents))))[0]
+    rows: Any = sparse.hstack([counts, sparse.csr_array(observed[:, None])], format="csr")
+    point = alpha(rows.sum(axis=0)[None])[0]
     if not observed.any() or not draws:
         return Estimate(float(point))
-    return _estimate(point, alpha(_drawn_weights(respondents, seed, draws)))
+    return _estimate(point, np.concatenate([*map(alpha, _drawn(rows, respondents, seed, draws))]))
 
 
-def jaccard(one: Labels, other: Labels) -> Fraction:
+def _indicator(which: np.ndarray, where: np.ndarray, width: int) -> Any:
+    """Return 1 (units, width) in the column of each unit's kind, `where` it has one."""
+    rows = np.flatnonzero(where)
+    return sparse.csr_array((np.ones(len(rows)), (rows, which[rows])), (len(which), width))
+
+
+def _distances(kinds: Sequence[Labels], distance: Distance) -> np.ndarray:
+    """Return how far each set of codes is from each other (kinds, kinds)."""
+    codes = {code: place for place, code in enumerate(sorted(set().union(*kinds)))}
+    holds = np.zeros((len(kinds), len(codes)))
+    for row, kind in enumerate(kinds):
+        holds[row, [codes[code] for code in kind]] = 1
+    sizes = holds.sum(axis=1)
+    return distance(holds @ holds.T, sizes[:, None], sizes[None])
+
+
+def jaccard(shared: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return the Jaccard distance of two sets, 0 to 1; two empty ones are alike."""
-    union = one | other
-    return 1 - Fraction(len(one & other), len(union)) if union else Fraction(0)
+    union = one + other - shared
+    return np.where(union > 0, 1 - shared / np.maximum(union, 1), 0.0)
 
 
-def masi(one: Labels, other: Labels) -> Fraction:
+def masi(shared: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return the MASI distance of two sets: Jaccard's likeness times 1, 2/3, 1/3 or 0.
 
     1 where they are equal, 2/3 where one is in the other, 1/3 where they share something.
     """
-    if one == other:
-        return Fraction(0)
-    contained = one <= other or other <= one
-    return 1 - (1 - jaccard(one, other)) * (Fraction(2, 3) if contained else Fraction(1, 3))
+    smaller, larger = np.minimum(one, other), np.maximum(one, other)
+    factor = np.select([shared == larger, shared == smaller], [1, 2 / 3], 1 / 3)
+    return np.asarray(1 - (1 - jaccard(shared, one, other)) * factor)
 
 
-def _drawn_weights(respondents: Sequence[str], seed: int, draws: int) -> np.ndarray:
-    """Return how often each unit (draws, units) is drawn: as often as its respondent is."""
+def _drawn(rows: Any, respondents: Sequence[str], seed: int, draws: int) -> Iterator[np.ndarray]:
+    """Yield sums of the rows (units, columns) of respondents drawn again: (at once, columns).
+
+    Respondents with equal sums are told apart by nothing, so that kinds of them are drawn, each as
+    often as there are respondents of it: the same distribution.
+    """
     names, of = np.unique(np.asarray(respondents, dtype=str), return_inverse=True)
+    ones = np.ones(len(of))
+    by_respondent: Any = sparse.csr_array((ones, (of, np.arange(len(of))))) @ rows
+    by_respondent.sort_indices()
+    starts = by_respondent.indptr
+    kinds = dict[bytes, list[int]]()
+    for place, (start, end) in enumerate(pairwise(starts)):
+        own = by_respondent.indices[start:end].tobytes() + by_respondent.data[start:end].tobytes()
+        kinds.setdefault(own, []).append(place)
+    sums = by_respondent[[places[0] for places in kinds.values()]]
+    sizes = np.array([len(places) for places in kinds.values()])
     generator = np.random.default_rng(seed)
-    times = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), draws)
-    return np.asarray(times[:, of], dtype=float)
+    for done in range(0, draws, AT_ONCE):
+        number = min(AT_ONCE, draws - done)
+        times = generator.multinomial(len(names), sizes / len(names), number)
+        yield np.asarray(times @ sums)
 
 
 def _estimate(point: float, drawn: np.ndarray) -> Estimate:

@@ -62,7 +62,7 @@ ALLOWED_VALUES: Final[dict[str, dict[str, frozenset[str]]]] = {
     "p": {"role": frozenset({"note"})},
 }
 URL_SCHEMES: Final = frozenset({"http", "https", "mailto", "data"})  # data: for img only
-LINK: Final = re.compile(r"(?:https?:|mailto:|#|[\w./%-]*$)")
+LINK: Final = re.compile(r"(?:https?:|mailto:|#|[\w./%-]*(?:#[\w-]*)?$)")
 IMAGE: Final = re.compile(r"data:image/(?:png|svg\+xml);base64,[A-Za-z0-9+/]+=*$")
 ALLOWED_TYPES: Final = ("text/html", "image/svg+xml", "image/png", "text/plain")  # best first
 

@@ -19,7 +19,10 @@ from upr_analysis.privacy import PLACEHOLDERS
 
 MACHINE: Final = "codebook"  # the coder that the patterns are
 PEOPLE: Final = "export"  # the coder of codings that the export holds
-OUTCOMES: Final = ("coded", "none_applies", "nothing_to_say", "redacted", "blank", "not_asked")
+CONSENSUS: Final = "consensus"  # what several coders make of a response together
+OUTCOMES: Final = (
+    "coded", "none_applies", "nothing_to_say", "redacted", "failed", "blank", "not_asked",
+)  # fmt: skip
 CODING_COLUMNS: Final = (
     "coder", "respondent", "question", "theme", "code", "start", "end", "quote", "text_hash",
     "codebook_version",
@@ -157,45 +160,33 @@ def code_responses(open_responses: pd.DataFrame, codebook: Codebook) -> pd.DataF
     )
 
 
-def import_codings(
-    imported: pd.DataFrame, open_responses: pd.DataFrame, codebook: Codebook, coder: str = PEOPLE
+def given_codings(
+    given: pd.DataFrame, open_responses: pd.DataFrame, codebook: Codebook
 ) -> pd.DataFrame:
-    """Return codings of whole responses that people gave: no span, no quote."""
-    known = set(codebook.theme_of)
-    unknown = sorted(set(imported["code"]) - known)
-    if unknown:
-        raise ValueError(f"The export's codes {', '.join(unknown)} are not in the codebook.")
+    """Return codings that people gave: `given` are coder, respondent, question and code.
+
+    With `start` and `end` where they gave the code to a span, missing where to the whole answer.
+    ValueError where a code is not in the codebook.
+    """
+    themes = {code: theme.name for code, theme in codebook.theme_of.items()}
+    if unknown := sorted(set(given["code"]) - set(themes)):
+        raise ValueError(f"The codes {', '.join(unknown)} are not in the codebook.")
     texts = open_responses.set_index(["respondent", "question"])["text"]
-    hashes = texts.map(text_hash)
-    keys = pd.MultiIndex.from_frame(imported[["respondent", "question"]])
-    frame = pd.DataFrame(
-        {
-            "coder": coder,
-            "respondent": imported["respondent"].to_numpy(),
-            "question": imported["question"].to_numpy(),
-            "theme": imported["code"].map({c: t.name for c, t in codebook.theme_of.items()}),
-            "code": imported["code"].to_numpy(),
-            "start": pd.NA,
-            "end": pd.NA,
-            "quote": pd.NA,
-            "text_hash": hashes.reindex(keys).to_numpy(),
-            "codebook_version": codebook.version,
-        }
-    )
+    own = texts.reindex(pd.MultiIndex.from_frame(given[["respondent", "question"]])).tolist()
+    frame = given.reindex(columns=list(CODING_COLUMNS)).reset_index(drop=True)
+    frame["theme"] = frame["code"].map(themes)
+    frame["text_hash"] = list(map(text_hash, own))
+    frame["codebook_version"] = codebook.version
+    frame["quote"] = [
+        pd.NA if pd.isna(start) else text[start:end]
+        for text, start, end in zip(own, frame["start"], frame["end"], strict=True)
+    ]
     return _typed(frame)
 
 
-def code_everything(
-    open_responses: pd.DataFrame, imported: pd.DataFrame, codebook: Codebook
-) -> pd.DataFrame:
-    """Return the codings of the codebook's patterns and those that people gave in the export."""
-    given = import_codings(keep_known(imported, open_responses), open_responses, codebook)
-    return pd.concat([code_responses(open_responses, codebook), given], ignore_index=True)
-
-
-def keep_known(imported: pd.DataFrame, open_responses: pd.DataFrame) -> pd.DataFrame:
-    """Return the imported codes of responses that are still there."""
-    return imported[imported["respondent"].isin(open_responses["respondent"])]
+def keep_known(given: pd.DataFrame, open_responses: pd.DataFrame) -> pd.DataFrame:
+    """Return the codes given to responses that are still there."""
+    return given[given["respondent"].isin(open_responses["respondent"])]
 
 
 def text_hash(text: str) -> str:
@@ -203,20 +194,33 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def account(open_responses: pd.DataFrame, codings: pd.DataFrame, codebook: Codebook) -> pd.Series:
-    """Return how each open response ended, one of OUTCOMES, indexed like `open_responses`."""
+def account(
+    open_responses: pd.DataFrame, codings: pd.DataFrame, judged: pd.DataFrame, codebook: Codebook
+) -> pd.Series:
+    """Return how each open response ended, one of OUTCOMES, indexed like `open_responses`.
+
+    `codings` are those that count; `judged` names the responses that people judged. One failed
+    that nobody judged and in whose language the codebook has no pattern to look for.
+    """
     nothing = {
         fold(phrase)[0] for phrases in codebook.nothing_to_say.values() for phrase in phrases
     }
-    coded = pd.MultiIndex.from_frame(codings[["respondent", "question"]].drop_duplicates())
     keys = pd.MultiIndex.from_frame(open_responses[["respondent", "question"]])
+    coded, by_people = (
+        keys.isin(pd.MultiIndex.from_frame(those[["respondent", "question"]]))
+        for those in (codings, judged)
+    )
+    tags = {tag for code in codebook.codes for tag, own in code.patterns.items() if own}
+    language = open_responses["language"]
+    searched = (language.isin(tags) | (language.isna() & bool(tags))).to_numpy(dtype=bool)
     bare = open_responses["text"].map(lambda text: fold(text)[0].strip(" .!?-'\""))
     outcome = pd.Series("none_applies", index=open_responses.index)
+    outcome[~(searched | by_people)] = "failed"
     outcome[bare.isin(nothing)] = "nothing_to_say"
     outcome[open_responses["text"].map(_only_placeholders)] = "redacted"
     outcome[(open_responses["state"] == "skipped").to_numpy()] = "blank"
     outcome[(open_responses["state"] == "not_asked").to_numpy()] = "not_asked"
-    outcome[keys.isin(coded)] = "coded"  # even where people coded what is blank here
+    outcome[coded] = "coded"  # even where people coded what is blank here
     return outcome.astype(pd.CategoricalDtype(list(OUTCOMES)))
 
 

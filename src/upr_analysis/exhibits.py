@@ -7,7 +7,7 @@ what would reorder the line, shows as U+FFFD.
 import base64
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -86,6 +86,7 @@ class Table:
     align: Mapping[str, Align] | None = None
     key: str = ""
     mark: str = ""
+    links: Mapping[str, str] | None = None  # text of a row's head -> where it leads
 
     def __post_init__(self) -> None:
         if not self.caption.strip():
@@ -113,6 +114,7 @@ class Table:
             rows=rows,
             empty=say("table.empty", self.language),
             notes=notes,
+            links={visible(text): place for text, place in (self.links or {}).items()},
         )
 
     def _column(self, name: object, values: "pd.Series[Any]") -> tuple[_Cell, list[_Cell]]:
@@ -218,6 +220,26 @@ def figure_html(
         say("page.data", language),
         data,
         visible(mark),
+    )
+
+
+def evidence_html(
+    anchor: str,
+    head: str,
+    theme: str,
+    definition: str,
+    codes: str,
+    quotes_head: str,
+    quotes: Sequence[tuple[str, str, str]],
+) -> str:
+    return _macro("parts.html.j2", "evidence")(
+        anchor,
+        head,
+        visible(theme),
+        visible(definition),
+        Markup(codes),
+        quotes_head,
+        [(visible(code), language, visible(text)) for code, language, text in quotes],
     )
 
 

@@ -83,6 +83,9 @@ class Parameters(Strict):
     minimum_sensitive: Annotated[int, Field(ge=0)] = Field(
         10, description="fewest on either side of a sensitive item for its total to show"
     )
+    quotes: Annotated[int, Field(ge=0, le=20)] = Field(
+        2, description="most quotes of a code, of respondents who agreed to be quoted"
+    )
     figures: tuple[str, ...] = Field(
         (), description="closed questions that are drawn, beside themes and codes; empty: all"
     )

@@ -258,6 +258,7 @@ def _secrets(last: Step) -> Secrets:
     own_texts += [
         cell["source"] for path in notebooks(last.root).values() for cell in notebook_cells(path)
     ]
+    own_texts += last.read("quotes")["text"].tolist()  # of those who agreed to it
     values = last.parameters.model_dump(exclude={"reason", "export"}).values()
     own_texts += [" ".join(versions()), *map(str, values)]
     paths = {str(last.root), str(Path.home()), str(last.work)}

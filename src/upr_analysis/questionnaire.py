@@ -63,7 +63,8 @@ class Choice(Strict):
     label: Label
     label_as_asked: str | None = None
     also: tuple[str, ...] = ()  # other spellings in the export
-    role: Literal["other", "none", "no_opinion"] | None = None
+    # `consents`: whoever chose it may be quoted
+    role: Literal["other", "none", "no_opinion", "consents"] | None = None
     sensitive: bool = False  # shown overall only, never crossed
     origin: Literal["report", "assumed"] = "report"
 

@@ -24,7 +24,9 @@ STEPS: Final = ("01_ingest", "02_clean", "03_thematic_coding", "04_cross_tabs", 
 READS: Final = {
     "01_ingest": frozenset({"questionnaire.yml", "invented.sha256"}),
     "02_clean": frozenset({"questionnaire.yml", "places.yml", "back_coding.csv"}),
-    "03_thematic_coding": frozenset({"questionnaire.yml", "codebook.yml"}),
+    "03_thematic_coding": frozenset(
+        {"questionnaire.yml", "codebook.yml", "codings.csv", "codebook_versions.json"}
+    ),
     "04_cross_tabs": frozenset({"questionnaire.yml", "codebook.yml", "report.yml"}),
     "05_figures": frozenset({"questionnaire.yml", "codebook.yml"}),
 }

@@ -2,15 +2,21 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import pandas as pd
+from babel import Locale
 
-from upr_analysis.codebook import Codebook
+from upr_analysis.codebook import Code, Codebook
+from upr_analysis.coding import CONSENSUS
+from upr_analysis.codings import Coded
 from upr_analysis.documents import label
-from upr_analysis.exhibits import Table
+from upr_analysis.estimates import CODES
+from upr_analysis.exhibits import Note, Table
 from upr_analysis.labels import Labels
 from upr_analysis.places import name_of
 from upr_analysis.questionnaire import Questionnaire
+from upr_analysis.reliability import ALL_LANGUAGES, CODERS, PATTERNS, WHOLE_SETS
 from upr_analysis.tables import captioned
 
 
@@ -111,31 +117,130 @@ def _member(scheme: str, question: str, value: str, labels: Labels) -> str:
 
 def codebook_table(codebook: Codebook, labels: Labels) -> Table:
     """Return every code with its theme and definition; codes that a text names by their label."""
-    names = {code.name: label(code.label, labels.language) for code in codebook.codes}
-    rows = [
-        (
-            names[code.name],
-            label(theme.label, labels.language),
-            *(_named(text, names) for text in (code.definition, code.include, code.exclude)),
-        )
-        for theme in codebook.themes
-        for code in theme.codes
-    ]
-    heads = [
-        labels.say(f"codebook.{head}")
-        for head in ("code", "theme", "definition", "include", "exclude")
-    ]
-    frame = pd.DataFrame(rows, columns=heads)
-    # a column that no code fills says nothing
-    frame = frame[[head for head in heads if (frame[head] != "").any()]]
+    frame = codes_frame(codebook.codes, codebook, labels)
+    themes = [label(codebook.theme_of[code.name].label, labels.language) for code in codebook.codes]
+    frame.insert(1, labels.say("codebook.theme"), themes)
     caption = labels.say("codebook.caption", version=codebook.version)
     return captioned(frame, caption, labels, "codebook")
+
+
+def codes_frame(codes: Sequence[Code], codebook: Codebook, labels: Labels) -> pd.DataFrame:
+    """Return a row a code: label, definition, include, exclude; a column that none fills is out."""
+    names = {code.name: label(code.label, labels.language) for code in codebook.codes}
+    columns = {labels.say("codebook.code"): [names[code.name] for code in codes]}
+    for part in ("definition", "include", "exclude"):
+        texts = [_named(getattr(code, part), names) for code in codes]
+        if any(texts):
+            columns[labels.say(f"codebook.{part}")] = texts
+    return pd.DataFrame(columns)
 
 
 def _named(text: str, names: Mapping[str, str]) -> str:
     for name, shown in names.items():
         text = text.replace(f"({name})", f"({shown})")
     return text
+
+
+def coders_table(
+    coded: Coded, accounting: pd.DataFrame, stale: Mapping[str, Sequence[str]], labels: Labels
+) -> Table:
+    """Return who coded the answers that hold anything to code, and what no longer stands.
+
+    `stale` are the judgements' versions of the codebook that mean something else now, with what
+    changed (`codings.stale_versions`).
+    """
+    judged = coded.judged
+    people = judged["by"] == CONSENSUS
+    read = int(accounting[["coded", "none_applies"]].to_numpy().sum())
+    rows = [
+        ("consensus", int(people.sum())),
+        ("several", int((judged["coders"] > 1).sum())),
+        ("unsettled", int((~judged["settled"].astype(bool)).sum())),
+        ("export", int((~people).sum())),
+        ("patterns", max(read - len(judged), 0)),
+    ]
+    told = [(name, number) for name, number in rows if number or name in ("consensus", "patterns")]
+    frame = pd.DataFrame(
+        [(labels.say(f"coders.{name}"), number) for name, number in told],
+        columns=[labels.say("coders.what"), labels.say("accounting.responses")],
+    )
+    notes = []
+    if coded.left_out:
+        notes.append(labels.say("coders.left_out", n=sum(coded.left_out.values())))
+    if stale:
+        changes = "; ".join(dict.fromkeys(line for lines in stale.values() for line in lines))
+        number = int(coded.versions.reindex(list(stale)).fillna(0).sum())
+        notes.append(labels.say("coders.stale", n=number, changes=changes))
+    return captioned(frame, labels.say("coders.caption"), labels, "coders", " ".join(notes))
+
+
+STATISTICS: Final = (
+    "prevalence", "percent_agreement", "positive_agreement", "negative_agreement", "cohen_kappa",
+    "fleiss_kappa", "krippendorff_alpha", "gwet_ac1",
+)  # fmt: skip
+
+
+def agreement_tables(found: pd.DataFrame, codebook: Codebook, labels: Labels) -> list[Table | Note]:
+    """Return a table for coders with each other and one for patterns with people, a row a code.
+
+    Then one a language. Codes of sensitive themes are left out; so are those too rarely given to
+    be assessed, and named. Where nothing was coded twice a note says so.
+    """
+    shown = list[Table | Note]()
+    for between in (CODERS, PATTERNS):
+        own = found[found["between"] == between]
+        if own.empty:
+            shown.append(Note(labels.say(f"agreement.none.{between}")))
+        for language, rows in own.groupby("language", sort=True):
+            shown.append(_agreement_table(between, str(language), rows, codebook, labels))
+    return shown
+
+
+def _agreement_table(
+    between: str, language: str, rows: pd.DataFrame, codebook: Codebook, labels: Labels
+) -> Table:
+    hidden = {code.name for theme in codebook.themes if theme.sensitive for code in theme.codes}
+    by_code = rows[~rows["code"].isin([*hidden, WHOLE_SETS])]
+    enough = by_code[by_code["assessable"]]
+    used = enough[enough["value"].notna()]["statistic"]
+    names = [name for name in STATISTICS if name in set(used)]
+    cells = enough.set_index(["code", "statistic"])
+    heads = [labels.say("codebook.code"), *(labels.say(f"agreement.{name}") for name in names)]
+    shown = []
+    for code in enough["code"].unique():
+        values = [labels.item(CODES, code)]
+        values += [_agreement_cell(cells.loc[(code, name)], labels) for name in names]
+        shown.append(values)
+    sets = rows[(rows["code"] == WHOLE_SETS) & rows["assessable"]].set_index("statistic")
+    rare = by_code.loc[~by_code["assessable"], "code"].unique()
+    notes = [labels.say("agreement.note")]
+    if len(sets):
+        alphas = {
+            name: _agreement_cell(sets.loc[f"krippendorff_alpha_{name}"], labels)
+            for name in ("masi", "jaccard")
+        }
+        notes.append(labels.say("agreement.sets", **alphas))
+    if len(rare):
+        few = [labels.item(CODES, code) for code in rare]
+        notes.append(labels.say("agreement.few", codes="; ".join(few)))
+    if labels.mark:
+        notes.append(labels.say("agreement.invented"))
+    caption = labels.say(f"agreement.caption.{between}", n=int(rows["answers"].iloc[0]))
+    if language != ALL_LANGUAGES:
+        name = Locale(labels.language).languages.get(language, language)
+        caption = labels.say("agreement.caption.language", caption=caption, language=name)
+    key = f"agreement {between} {language}"
+    return captioned(
+        pd.DataFrame(shown, columns=heads), caption, labels, key, " ".join(notes), numbers=True
+    )
+
+
+def _agreement_cell(row: Any, labels: Labels) -> str:
+    """Return a statistic with its interval, if it has one."""
+    if pd.isna(row["value"]):
+        return labels.say("agreement.undefined")
+    value, low, high = (labels.number(row[name], 2) for name in ("value", "low", "high"))
+    return value if pd.isna(row["low"]) else f"{value} [{low}\N{EN DASH}{high}]"
 
 
 def accounting_table(accounting: pd.DataFrame, labels: Labels) -> Table:

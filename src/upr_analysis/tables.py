@@ -1,11 +1,12 @@
 """How published estimates read as tables: counts travel with percentages, every base is named."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from upr_analysis.estimates import NOT_STATED
+from upr_analysis.documents import label
+from upr_analysis.estimates import CODES, NOT_STATED, THEMES
 from upr_analysis.exhibits import WITHHELD, Note, Table
 from upr_analysis.labels import NO_BREAK, Labels, inside, sentence
 
@@ -19,13 +20,30 @@ def captioned(
     key: str,
     note: str = "",
     numbers: bool = False,
+    links: Mapping[str, str] | None = None,
 ) -> Table:
     """Return a table in the labels' language, marked as invented where they say so.
 
     With `numbers` all columns but the first are set right, though their cells are text.
     """
     sides = dict.fromkeys(map(str, frame.columns[1:]), "right") if numbers else None
-    return Table(frame, caption, note, labels.language, sides, key, labels.mark)  # type: ignore[arg-type]
+    return Table(frame, caption, note, labels.language, sides, key, labels.mark, links)  # type: ignore[arg-type]
+
+
+def anchor(theme: str) -> str:
+    """Return the id of the place where the evidence of a theme stands."""
+    return f"theme-{theme.replace('_', '-')}"
+
+
+def _evidence(question: str, labels: Labels) -> dict[str, str]:
+    """Return where the row of each theme, or code, leads: to what it is made of."""
+    if question not in (THEMES, CODES) or labels.codebook is None:
+        return {}
+    return {
+        label(one.label, labels.language): f"04_cross_tabs.html#{anchor(theme.name)}"
+        for theme in labels.codebook.themes
+        for one in ([theme] if question == THEMES else theme.codes)
+    }
 
 
 def shares(estimates: pd.DataFrame, question: str, group_by: str = "") -> pd.DataFrame:
@@ -69,6 +87,7 @@ def overall_table(
         labels=labels,
         key=question,
         numbers=True,
+        links=_evidence(question, labels),
     )
 
 
@@ -127,6 +146,7 @@ def cross_table(
         labels=labels,
         key=f"{question}.{group_by}",
         numbers=True,
+        links=_evidence(question, labels),
     )
 
 

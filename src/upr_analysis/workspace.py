@@ -108,6 +108,7 @@ TABLES: Final = {
             "quote": "the span, verbatim",
             "text_hash": "hash of the text that was coded",
             "codebook_version": "version of the codebook used",
+            "counts": "whether it is counted: what people say of an answer counts before patterns",
         },
     ),
     "accounting": Declared(
@@ -119,8 +120,34 @@ TABLES: Final = {
             "none_applies": "answered, no code applies",
             "nothing_to_say": "answered that there is nothing to say",
             "redacted": "nothing left once personal data were replaced",
+            "failed": "nobody read it, and the codebook has no pattern of its language",
             "blank": "asked, not answered",
             "not_asked": "not asked",
+        },
+    ),
+    "agreement": Declared(
+        "03_thematic_coding",
+        ("between", "language", "code", "statistic"),
+        {
+            "between": "coders with each other, or patterns with people",
+            "language": "language of the answers; empty for all",
+            "code": "code; empty for whole sets of codes",
+            "statistic": "its name",
+            "value": "0 to 1, or below 0; missing where undefined",
+            "low": "lower end of the interval",
+            "high": "upper end of the interval",
+            "positives": "judgements that give the code",
+            "answers": "answers that were judged twice",
+            "assessable": "whether 30 judgements or more give it",
+        },
+    ),
+    "quotes": Declared(
+        "04_cross_tabs",
+        (),
+        {
+            "code": "code that it shows",
+            "language": "language of the answer",
+            "text": "words of somebody who agreed to be quoted, personal data replaced",
         },
     ),
     "all_estimates": Declared(
