@@ -239,11 +239,11 @@ HIDDEN = "(what it says is not shown here"
     ("code", "said"),
     [
         ("float('Fatima of ' + 'Example Street')", f"ValueError {HIDDEN}"),
-        ("raise ValueError('seen ' + repr(codings))", f"ValueError {HIDDEN}"),
+        ("raise ValueError('seen ' + repr(coded.codings))", f"ValueError {HIDDEN}"),
         ("import ast\nast.literal_eval('Fatima ' + 'of')", f"SyntaxError {HIDDEN}"),
         ("impot pandas", "SyntaxError: invalid syntax"),
         ("raise ValueError('the cause')", "ValueError: the cause"),
-        ("step.write('codings', codings.drop(columns='code'))", "missing columns ['code']"),
+        ("step.write('codings', coded.codings.drop(columns='code'))", "missing columns ['code']"),
     ],
 )
 def test_of_an_error_no_more_is_shown_than_stands_in_the_code(tiny, tiny_upr, tmp_path, code, said):

@@ -7,7 +7,7 @@ import pytest
 from upr_analysis.codebook import Codebook
 from upr_analysis.documents import as_model, parse_yaml
 from upr_analysis.evidence import evidence_of_themes, excerpt, quotes
-from upr_analysis.labels import Labels
+from upr_analysis.labels import NO_BREAK, Labels
 from upr_analysis.questionnaire import Questionnaire
 from upr_analysis.tables import anchor, overall_table
 
@@ -138,7 +138,7 @@ def test_each_themes_number_leads_to_its_codes_and_definitions(asked, book):
         assert all(code.definition in shown for code in theme.codes)
     assert "<script" not in shown
     assert '<blockquote lang="en" dir="auto">&lt;script&gt;' in shown
-    assert "20\N{NO-BREAK SPACE}(100%)" in shown
+    assert f"20{NO_BREAK}(100%)" in shown
     assert "[c]" in shown
     table = overall_table(public, "themes", labels)._repr_html_()
     assert (

@@ -164,3 +164,12 @@ def test_a_negated_word_does_not_count(text, counts):
 def test_what_is_no_pattern_is_said(pattern, why):
     with pytest.raises(ValueError, match=why):
         parse_pattern(pattern)
+
+
+def test_texts_in_several_chunks_are_found_as_in_one():
+    """A column put together of several files comes in pieces."""
+    whole = pa.array(["a b", "c", "b a"], type=pa.large_string())
+    pieces = pa.chunked_array([whole.slice(0, 1), whole.slice(1)])
+    found, same = (Matcher([["a"], ["b"]]).find(texts) for texts in (whole, pieces))
+    assert (found.text.tolist(), found.code.tolist()) == ([0, 0, 2, 2], [0, 1, 0, 1])
+    assert (same.text.tolist(), same.start.tolist()) == (found.text.tolist(), found.start.tolist())

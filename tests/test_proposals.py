@@ -1,18 +1,24 @@
 """Patterns are proposed from what people coded, with what each gains and breaks."""
 
-import subprocess
-import sys
+import os
+import runpy
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from upr_analysis.codebook import Codebook
+from upr_analysis.documents import read_model
 from upr_analysis.matching import Matcher
-from upr_analysis.proposals import Proposer
+from upr_analysis.problems import InputError
+from upr_analysis.proposals import Proposal, Proposer, Proposing, write_proposals
+
+SHARED = ROOT / os.environ.get("UPR_SHARED", "../shared")
 
 TEXTS = [
     "Train the judges", "training of judges", "They trained a judge", "a trainer of judges",
@@ -41,21 +47,56 @@ def test_nothing_is_proposed_for_what_nobody_coded_or_what_has_no_words_in_commo
     assert Proposer([]).propose(np.zeros(0, dtype=bool)) == []
 
 
+def test_a_written_pattern_stays_until_answers_speak_against_it():
+    wells = np.array(["well" in text for text in TEXTS])
+    written = ["late", "dry", "dry wells", "no rain", "no-rain"]
+    found = {one.pattern: one for one in Proposer(TEXTS, written).propose(wells, written)}
+    assert found["dry"] == Proposal("dry", "keep", 3, 0)
+    assert found["no rain"] == Proposal("no rain", "keep", 0, 0)
+    assert found["late"] == Proposal("late", "drop", 1, 3)
+    # what others find anyway
+    assert found["dry wells"] == Proposal("dry wells", "drop", 0, 0)
+    assert found["no-rain"] == Proposal("no-rain", "drop", 0, 0)
+
+
+def test_a_pattern_whose_answers_others_find_is_dropped_again():
+    """Of single words "a" is best, until "b" and "c" find the same and not what it breaks."""
+    texts = ["a b", "c a"] * 4 + ["b", "c"] * 2 + ["a"] * 2
+    truth = np.array(["b" in text or "c" in text for text in texts])
+    assert {one.pattern for one in Proposer(texts).propose(truth)} == {"b", "c"}
+
+
+def test_what_is_right_two_times_in_five_will_do_only_where_a_code_is_hard_to_find():
+    doubtful = ["q"] * 22, ["q"] * 28
+    for others, patterns in ((["p"] * 100, ["p"]), ([f"x{n}" for n in range(30)], ["q"])):
+        given = [*others, *doubtful[0]]
+        truth = np.arange(len(given) + 28) < len(given)
+        found = Proposer([*given, *doubtful[1]]).propose(truth)
+        assert [one.pattern for one in found] == patterns
+
+
 words = st.sampled_from(["well", "wells", "dry", "rain", "rainy", "no", "é", "-", ",", "x"])
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.lists(words, max_size=8), st.booleans()), max_size=20))
-def test_gains_and_breaks_are_what_the_matcher_finds(coded):
+@given(
+    st.lists(st.tuples(st.lists(words, max_size=8), st.booleans()), max_size=20),
+    st.lists(st.sampled_from(["well", "rain*", "dry ~3 no", "no well", "x"]), unique=True),
+)
+def test_gains_and_breaks_are_what_the_matcher_finds(coded, written):
     texts = [" ".join(some) for some, _ in coded]
     truth = np.array([one for _, one in coded], dtype=bool)
-    found = Proposer(texts).propose(truth)
+    found = Proposer(texts, written).propose(truth, written)
+    assert {one.pattern for one in found if one.change != "add"} == set(written)
     before = set[int]()
     for one in found:
         matched = Matcher([(one.pattern,)]).find(pa.array(texts, type=pa.large_string()))
         new = set(matched.text.tolist()) - before
-        assert one.gains == sum(bool(truth[place]) for place in new) > 0
+        assert one.gains == sum(bool(truth[place]) for place in new)
         assert one.breaks == len(new) - one.gains
+        if one.change == "drop":
+            continue
+        assert one.gains > 0 or one.change == "keep"
         before |= new
 
 
@@ -82,49 +123,59 @@ def project(folder: Path, rows: list[str]) -> Path:
     return params
 
 
-def upr(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "upr_analysis", "propose", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+def proposing(params: Path) -> Proposing:
+    root = params.parent.parent
+    return write_proposals(params, (), root, root / "outputs")
 
 
 def test_proposals_are_written_for_their_owner_only(tmp_path):
     coded = [f"{text},{'Water' if 'well' in text else 'Law'}" for text in TEXTS[:11]]
-    params = project(tmp_path, coded)
-    done = upr(tmp_path, str(params))
-    assert done.returncode == 0, done.stderr
-    path = Path(done.stdout.strip())
+    begun = proposing(project(tmp_path, coded))
+    path = begun.write(list(begun.codes))
     assert path.stat().st_mode & 0o777 == 0o600
     table = pd.read_csv(path)
-    assert table[table["code"] == "water"].values.tolist() == [["water", "en", "well*", 3, 0]]
-    assert "2 codes that people gave" in done.stderr
-    assert len(list(path.parent.iterdir())) == 1  # no codebook, so no pattern to agree with
+    assert table[table["code"] == "water"].values.tolist() == [
+        ["water", "en", "well*", "add", 3, 0]
+    ]
+    assert begun.number == table["code"].nunique() == 2
 
 
-def test_agreement_of_the_codebooks_patterns_with_people_is_written_beside(tmp_path):
-    coded = [f"{text},{'Water' if 'well' in text else 'Law'}" for text in TEXTS[:11]]
-    params = project(tmp_path, coded)
+def test_the_codebooks_patterns_of_the_answers_language_are_kept_or_dropped(tmp_path):
+    params = project(
+        tmp_path, [f"{text},{'Water' if 'well' in text else ''}" for text in TEXTS[:11]]
+    )
     (tmp_path / "data" / "coded" / "codebook.yml").write_text(
         "title: {en: C}\nthemes:\n  - name: t\n    label: {en: T}\n    definition: d\n    codes:\n"
-        "      - {name: water, label: {en: W}, definition: d, patterns: {en: [well, late]}}\n"
-        "      - {name: law, label: {en: L}, definition: d}\n"
+        "      - name: water\n        label: {en: W}\n        definition: d\n"
+        "        patterns: {en: [late, dry !3, rain], fr: [train]}\nnegations: {en: [wells]}\n"
     )
-    done = upr(tmp_path, str(params))
-    path = Path(done.stdout.strip()).with_name("coded-agreement.csv")
-    assert path.stat().st_mode & 0o777 == 0o600
-    table = pd.read_csv(path).set_index("statistic")
-    assert set(table["code"].dropna()) == {"water"}
-    # of one code the sets are alike or apart, whichever the distance
-    alphas = table.filter(like="krippendorff_alpha", axis="index")["value"]
-    assert len(alphas) == 3
-    assert alphas.nunique() == 1
-    # "well" stands in one answer and "late" in three; people gave it to three, that one among them
-    assert table.loc["positive_agreement", "value"] == pytest.approx(2 * 1 / (4 + 3))
-    assert not table["assessable"].any()
+    (found,) = proposing(params).codes
+    assert found[["pattern", "change", "gains", "breaks"]].values.tolist() == [
+        ["dry !3", "keep", 2, 0],  # and not in "wells run dry"
+        ["rain", "keep", 0, 0],
+        ["late", "drop", 0, 3],
+    ]
 
 
 def test_without_codings_nothing_is_proposed_and_nothing_written(tmp_path):
     params = project(tmp_path, [f"{text}," for text in TEXTS[:5]])
-    done = upr(tmp_path, str(params))
-    assert done.returncode == 2
-    assert "nobody coded any answer in the export" in done.stderr
+    with pytest.raises(InputError, match="nobody coded any answer in the export"):
+        proposing(params)
     assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.skipif(
+    not (SHARED / "data/upr_recommendations").is_dir(),
+    reason="UPR Info's export is not there: set UPR_SHARED",
+)
+def test_patterns_of_upr_infos_issues_are_those_that_the_benchmark_writes():
+    benchmark = runpy.run_path(str(ROOT / "benchmarks" / "patterns.py"))
+    book = read_model(ROOT / "benchmarks" / "codebook_from_rules.yml", Codebook)
+    codes = [code.name for code in book.codes]
+    coded = benchmark["read"](codes)
+    learned = benchmark["learn"](
+        coded.of(coded.sessions <= 9), [list(code.patterns["en"]) for code in book.codes]
+    )
+    text = (ROOT / "data" / "upr-recommendations" / "codebook.yml").read_text(encoding="utf-8")
+    assert text == benchmark["with_patterns"](text, dict(zip(codes, learned, strict=True)))
+    assert max(map(len, learned)) <= 45

@@ -2,78 +2,34 @@
 
 import os
 import sys
-from collections.abc import Callable
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from upr_analysis import __version__
+from upr_analysis import __version__, cli_codes
+from upr_analysis.arguments import (
+    Assignments,
+    EngineOption,
+    Languages,
+    Outputs,
+    ParamsFile,
+    Quiet,
+    RunName,
+    here,
+    outputs_of,
+    root_of,
+    step_names,
+    tried_names,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Reproducible analysis of a stakeholder consultation, from export to appendix.",
 )
-
-
-def _parameter_names() -> list[str]:
-    from upr_analysis.parameters import Parameters
-
-    return [f"{name}=" for name in Parameters.model_fields]
-
-
-def _run_names() -> list[str]:
-    return sorted(path.parent.name for path in Path("outputs/runs").glob("*/run.json"))
-
-
-def _tried_names() -> list[str]:
-    from upr_analysis.inspection import tried
-
-    return sorted({*_run_names(), *tried(Path("outputs"))})
-
-
-def _steps() -> list[str]:
-    from upr_analysis.steps import STEPS
-
-    return list(STEPS)
-
-
-ParamsFile = Annotated[
-    Path, typer.Argument(metavar="PARAMS.yml", help="The run's parameters.", show_default=False)
-]
-Assignments = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        help="Set a parameter for this run; may be repeated. `upr parameters` lists them.",
-        autocompletion=_parameter_names,
-        show_default=False,
-    ),
-]
-Outputs = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR", help="Where runs and the store are kept. [default: outputs]",
-        show_default=False,
-    ),
-]  # fmt: skip
-
-Engines = StrEnum("Engines", ["fork", "papermill"])
-Languages = StrEnum("Languages", ["en", "fr", "es"])
-EngineOption = Annotated[
-    Engines | None,
-    typer.Option(
-        "--engine",
-        help="Where notebooks run: in forks of one process that has imported all, or in stock "
-        "papermill's kernels. [default: fork on Linux]",
-        show_default=False,
-    ),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print paths only.")]
+app.add_typer(cli_codes.app, name="codes")
 
 
 def _version(wanted: bool) -> None:
@@ -106,13 +62,13 @@ def run(
 
     Prints a line a step (run or reused), then the path of the appendix.
     """
-    from upr_analysis.parameters import project_root, read_parameters
+    from upr_analysis.parameters import read_parameters
     from upr_analysis.pipeline import Runner, default_engine, unchanged
     from upr_analysis.problems import InputError
     from upr_analysis.progress import Terminal
 
-    root = _root(params, project_root)
-    target = _outputs(outputs, root)
+    root = root_of(params)
+    target = outputs_of(outputs, root)
     given = tuple(assignments or ())
     with suppress(InputError):  # `check` below says all that is wrong at once
         if found := unchanged(read_parameters(params, given), root, target):
@@ -188,15 +144,14 @@ def sweep(
 
     Prints a line a run, then the path of the page. An interrupted sweep goes on where it stopped.
     """
-    from upr_analysis.parameters import project_root
     from upr_analysis.pipeline import Runner, default_engine
     from upr_analysis.progress import SweepTerminal
     from upr_analysis.sweep_page import write_sweep_page
     from upr_analysis.sweeps import read_sweep, run_sweep
 
-    root = _root(sweep, project_root)
+    root = root_of(sweep)
     members = read_sweep(sweep, root)
-    target = _outputs(outputs, root)
+    target = outputs_of(outputs, root)
     name = engine.value if engine else default_engine()
     with (
         SweepTerminal(len(members), quiet) as progress,
@@ -211,14 +166,6 @@ def sweep(
         raise typer.Exit(1)
 
 
-RunName = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN", help="A run's name or folder.", autocompletion=_run_names, show_default=False
-    ),
-]
-
-
 @app.command()
 def compare(first: RunName, second: RunName, outputs: Outputs = None) -> None:
     """Say what differs between two runs and why; prints the path of a page with figures last."""
@@ -226,8 +173,8 @@ def compare(first: RunName, second: RunName, outputs: Outputs = None) -> None:
     from upr_analysis.inspection import find_run
     from upr_analysis.store import Store
 
-    root = _here()
-    target = _outputs(outputs, root)
+    root = here()
+    target = outputs_of(outputs, root)
     folders = [find_run(name, target) for name in (first, second)]
     found = compare_runs(folders[0], folders[1], root)
     for line in found.lines():
@@ -264,8 +211,8 @@ def verify(
     from upr_analysis.progress import Terminal
     from upr_analysis.verification import verify as verify_run
 
-    root = _here()
-    folder = find_run(run, _outputs(outputs, root))
+    root = here()
+    folder = find_run(run, outputs_of(outputs, root))
     with Terminal(quiet=quiet, lines=False) as progress:
         name = engine.value if engine else default_engine()
         verified = verify_run(folder, root, progress, name)
@@ -287,8 +234,8 @@ def status(outputs: Outputs = None) -> None:
     from upr_analysis.inspection import run_statuses
     from upr_analysis.store import Store, size_of
 
-    root = _here()
-    store = Store(_outputs(outputs, root))
+    root = here()
+    store = Store(outputs_of(outputs, root))
     table = Table("run", "made", "state", "size", box=None, pad_edge=False)
     for one in run_statuses(store, root):
         table.add_row(one.name, one.made, one.state, _megabytes(one.size))
@@ -314,8 +261,8 @@ def gc(
     from upr_analysis.inspection import remove_unused
     from upr_analysis.store import Store
 
-    root = _here()
-    store = Store(_outputs(outputs, root))
+    root = here()
+    store = Store(outputs_of(outputs, root))
     store.prepare(root)
     removed = remove_unused(store, dry_run, debug)
     for path, size in removed:
@@ -329,12 +276,14 @@ def debug(
     context: typer.Context,
     step: Annotated[
         str,
-        typer.Argument(help="As 03_thematic_coding.", autocompletion=_steps, show_default=False),
+        typer.Argument(
+            help="As 03_thematic_coding.", autocompletion=step_names, show_default=False
+        ),
     ],
     run: Annotated[
         str,
         typer.Option(
-            "--run", help="The run, failed too.", autocompletion=_tried_names, show_default=False
+            "--run", help="The run, failed too.", autocompletion=tried_names, show_default=False
         ),
     ],
     outputs: Outputs = None,
@@ -351,8 +300,8 @@ def debug(
     from upr_analysis.problems import InputError
     from upr_analysis.progress import Terminal
 
-    root = _here()
-    with Runner(root, _outputs(outputs, root), Terminal(quiet=True), "papermill") as runner:
+    root = here()
+    with Runner(root, outputs_of(outputs, root), Terminal(quiet=True), "papermill") as runner:
         notebook = lay_out(step, run, runner)
     typer.echo(notebook)
     if find_spec("jupyterlab") is None:
@@ -365,34 +314,11 @@ def debug(
 def check(params: ParamsFile, assignments: Assignments = None) -> None:
     """Name every problem in parameters, questionnaire, codebook and export; run nothing."""
     from upr_analysis.checks import check as check_inputs
-    from upr_analysis.parameters import project_root
 
-    checked = check_inputs(params, tuple(assignments or ()), _root(params, project_root))
+    checked = check_inputs(params, tuple(assignments or ()), root_of(params))
     for note in checked.notes:
         typer.echo(note, err=True)
     typer.echo(f"{params}: nothing wrong; {checked.rows} responses can be typed.")
-
-
-@app.command()
-def propose(params: ParamsFile, assignments: Assignments = None, outputs: Outputs = None) -> None:
-    """Propose patterns for the codebook that find what people coded in the export.
-
-    Each comes with the answers that it would gain and those that it would break. They are written
-    to a csv for you to take into codebook.yml, or not; no run reads it.
-    """
-    from rich.console import Console
-    from rich.progress import track
-
-    from upr_analysis.parameters import project_root
-    from upr_analysis.proposals import write_proposals
-
-    root = _root(params, project_root)
-    begun = write_proposals(params, tuple(assignments or ()), root, _outputs(outputs, root))
-    found = list(track(begun.codes, "proposing", begun.number, console=Console(stderr=True)))
-    kept = begun.write(found)
-    patterns = sum(map(len, found))
-    typer.echo(f"{patterns} patterns for {begun.number} codes that people gave.", err=True)
-    typer.echo(kept)
 
 
 @app.command()
@@ -426,7 +352,7 @@ def init(
 
     from upr_analysis.scaffold import SURE, found_consultation
 
-    done = found_consultation(export, folder, _here(), form, language.value, encoding)
+    done = found_consultation(export, folder, here(), form, language.value, encoding)
     table = Table("question", "columns", "kind", "sure", box=None, pad_edge=False)
     table.add_column("why", no_wrap=True, overflow="ellipsis")
     for one in done.questions:
@@ -439,7 +365,7 @@ def init(
     doubtful = sum(one.guess.sure < SURE for one in done.questions)
     for line in (*done.notes, *done.problems):
         typer.echo(line, err=True)
-    shown = done.params.relative_to(_here())
+    shown = done.params.relative_to(here())
     if done.dropped:
         typer.echo(f"{done.dropped} columns of the tool's hold personal data: dropped.", err=True)
     typer.echo(
@@ -464,30 +390,8 @@ def parameters() -> None:
     Console().print(table)
 
 
-def _root(params: Path, find: Callable[[Path], Path]) -> Path:
-    """Return the project of the params file, or of the current folder where that is elsewhere."""
-    from upr_analysis.problems import InputError
-
-    if not params.is_file():
-        raise InputError(f"{params} is not there: check the path and its spelling.")
-    try:
-        return find(params.parent)
-    except InputError:
-        return find(Path.cwd())
-
-
-def _here() -> Path:
-    from upr_analysis.parameters import project_root
-
-    return project_root(Path.cwd())
-
-
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
-
-
-def _outputs(given: Path | None, root: Path) -> Path:
-    return (given or root / "outputs").expanduser().resolve()
 
 
 def _fail(message: str, status: int) -> NoReturn:

@@ -252,7 +252,8 @@ def code_everything(
     by = pd.Series(whose["by"].to_numpy(), pd.MultiIndex.from_frame(whose[UNIT]))
     decided = by.reindex(pd.MultiIndex.from_frame(people[UNIT])).to_numpy()
     codings = pd.concat([machine, people], ignore_index=True)
-    codings["counts"] = [*~_among(machine, whose), *(people["coder"] == decided)]
+    counted = [*~_among(machine, whose), *(people["coder"] == decided)]
+    codings["counts"] = np.array(counted, dtype=bool)
     return Coded(codings, whose, left_out, judged["codebook_version"].value_counts())
 
 

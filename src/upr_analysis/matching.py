@@ -172,8 +172,10 @@ class Matcher:
         self._pairs: dict[tuple[int, int], list[int]] = {}
         self._known_of = _ByClass(0, _Ragged([]), *[np.zeros(0, dtype=bool)] * 4)
 
-    def find(self, texts: pa.LargeStringArray) -> Matches:
+    def find(self, texts: pa.LargeStringArray | pa.ChunkedArray) -> Matches:
         """Return where the patterns stand in texts (n,)."""
+        if isinstance(texts, pa.ChunkedArray):  # as a column put together of several files is
+            texts = texts.combine_chunks()
         found = [
             self._find(texts.slice(start, AT_ONCE), start)
             for start in range(0, len(texts), AT_ONCE)

@@ -223,6 +223,15 @@ class Runner:
         self.store.put_in_place(staged, folder)
         return Run(name, folder, steps, tuple(refusals), tuple(notes))
 
+    def results(self, parameters: Parameters, last: str) -> list[Entry]:
+        """Return what the steps up to `last` made, run first if it is not in the store."""
+        self.store.prepare(self.root)
+        done = list[Entry]()
+        for step in STEPS[: STEPS.index(last) + 1]:
+            end_if_asked()
+            done.append(self._do_step(step, parameters, done).entry)
+        return done
+
     def attempt(self, name: str) -> Path:
         """Return where the parameters of a run that is going on, or that failed, are kept."""
         return self.store.staging / f"{name}{ATTEMPT}"

@@ -1,27 +1,27 @@
-"""Patterns that would find what people coded, proposed for a codebook: never taken by itself.
+"""What people coded says which patterns to add to a codebook, which to keep and which to drop.
 
-Of all words, stems, phrases of up to three words and pairs of them in the coded answers, those are
-chosen one by one that raise the code's F1 most, until none raises it enough. Each comes with the
-answers that it gains and those that it breaks, beside what was chosen before it, counted by the
-matcher itself. Who decides is the researcher.
+Candidates are the patterns that the codebook has, and the words, stems, phrases of up to three
+words and pairs of them in the coded answers. A pattern is worth having where, of the answers that
+it alone finds, the share found rightly is above half of F1, which the patterns of the code reach
+together (Lipton, Elkan and Naryanaswamy, 2014, Optimal thresholding of classifiers to maximize F1
+measure, ECML PKDD, 225-239). One that was written counts as right once more than was seen, one that
+is learned as wrong twice more. Each comes with the answers that it gains and those that it breaks,
+counted by the matcher itself. Who decides is the researcher: nothing is taken by itself.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from scipy import sparse
 
-from upr_analysis.agreement import FEWEST_POSITIVES, agreement, jaccard, masi, set_alpha
 from upr_analysis.codebook import Codebook, read_codebook
-from upr_analysis.coding import code_responses
 from upr_analysis.exports import read_export
 from upr_analysis.matching import JOINT, WORDS, Matcher
 from upr_analysis.parameters import export_files, read_parameters
@@ -30,85 +30,121 @@ from upr_analysis.problems import InputError
 from upr_analysis.questionnaire import read_questionnaire
 from upr_analysis.responses import type_responses
 
-MOST: Final = 45  # patterns proposed for a code
-LEAST_GAIN: Final = 0.001  # of F1, for a pattern to be proposed
+MOST: Final = 45  # patterns of a code
 LONGEST: Final = 3  # words of a phrase
 SHORTEST_STEM: Final = 4  # letters
-FEWEST: Final = 3  # answers that a pattern stands in
-PAIRED: Final = 60  # of a code's best patterns that are tried in pairs
-FEWEST_GAINED: Final = 2
+FEWEST: Final = 3  # answers that a learned pattern stands in
+RIGHT: Final = (2, 5)  # of them with the code: a tenth of all that have it, but between these
+PRECISION: Final = 0.2  # the least that a learned pattern has by itself
+PAIRED: Final = 100  # of a code's best patterns that are tried in pairs
 WINDOW: Final = 99  # words between two that are near, the most that a pattern may say
-PRIOR: Final = 1.0  # answers that a pattern is taken to break beside those seen
+WRITTEN: Final = 1.0  # answers that a written pattern is taken to gain beside those seen
+LEARNED: Final = 2.0  # answers that a learned pattern is taken to break beside those seen
+HALF_F1: Final = (0.35, 0.45)  # it is kept between these
+ROUNDS: Final = 5
+
+Change = Literal["add", "keep", "drop"]
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A pattern, and what adding it to those before gains and breaks, in answers."""
+    """A pattern, and what having it beside those before gains and breaks, in answers."""
 
     pattern: str
+    change: Change
     gains: int  # answers that people gave the code and that no pattern before it finds
     breaks: int  # answers that they did not
 
 
 class Proposer:
-    """Proposes patterns for codes that people gave to the same texts, all in one language."""
+    """Proposes patterns for codes that people gave to the same texts, all in one language.
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    `written` are all patterns of the codebook, `negations` its words for those with `!`.
+    """
+
+    def __init__(
+        self, texts: Sequence[str], written: Sequence[str] = (), negations: Sequence[str] = ()
+    ) -> None:
         self._texts = pa.array(texts, type=pa.large_string())
+        self._negations = negations
         found = list(map(_phrases, texts))
-        words = {phrase for some in found for phrase in some if " " not in phrase}
-        stems = _stems(words)
+        stems = _stems({phrase for some in found for phrase in some if " " not in phrase})
         held = [{*some, *(s for w in some for s in stems.get(w, ()))} for some in found]
         counts = Counter(pattern for some in held for pattern in some)
+        common = {pattern for pattern, number in counts.items() if number >= FEWEST}
         # of patterns that are as good the longer one
-        common = (pattern for pattern, number in counts.items() if number >= FEWEST)
-        self._patterns = sorted(common, key=lambda pattern: (-len(pattern), pattern))
-        number = {pattern: place for place, pattern in enumerate(self._patterns)}
+        learned = sorted(common.difference(written), key=lambda pattern: (-len(pattern), pattern))
+        number = {pattern: place for place, pattern in enumerate(learned)}
         columns = [sorted(number[one] for one in some if one in number) for some in held]
         ends = np.cumsum([0, *map(len, columns)])
         places = np.concatenate([np.zeros(0, dtype=int), *map(np.array, columns)]).astype(int)
-        ones = np.ones(len(places), dtype=np.float32)
-        shape = (len(texts), len(self._patterns))
-        self._holds = sparse.csr_matrix((ones, places, ends), shape=shape)
-        self._by_pattern = self._holds.tocsc()
+        shape = (len(texts), len(learned))
+        holds = sparse.csr_matrix((np.ones(len(places)), places, ends), shape=shape)
+        known = list(dict.fromkeys(written))
+        self._patterns = np.array([*known, *learned], dtype=object)
+        self._holds = sparse.hstack([self._found(known), holds]).tocsc()
         self._counts = np.asarray(self._holds.sum(axis=0)).ravel()
 
-    def propose(self, given: np.ndarray, most: int = MOST) -> list[Proposal]:
-        """Return patterns for a code that people gave to some of the texts (n,), best first."""
+    def propose(
+        self, given: np.ndarray, written: Sequence[str] = (), most: int = MOST
+    ) -> list[Proposal]:
+        """Return patterns for a code that people gave to some of the texts (n,), best first.
+
+        `written` are those of the codebook's patterns that the code has; those to drop come last.
+        """
         given = np.asarray(given, dtype=bool)
-        if not given.any() or not self._patterns:
-            return []
-        names, holds = self._with_pairs(given)
-        chosen = [names[place] for place in _greedily(holds, given, most)]
-        return list(self._counted(chosen, given))
+        names, holds = self._candidates(given, written)
+        is_written = np.isin(names, list(written))
+        right, wrong = np.where(is_written, WRITTEN, 0), np.where(is_written, 0, LEARNED)
+        places = _choose(holds, given, right, wrong, most)
+        chosen = _without_contained([names[place] for place in places])
+        order = [*chosen, *(one for one in dict.fromkeys(written) if one not in chosen)]
+        new = sparse.csc_matrix(self._found(order))
+        done, proposals = np.zeros(len(given), dtype=bool), []
+        for place, pattern in enumerate(order):
+            texts = new[:, [place]].indices
+            texts = texts[~done[texts]]
+            is_chosen = pattern in chosen
+            done[texts] |= is_chosen
+            change: Change = "drop" if not is_chosen else "keep" if pattern in written else "add"
+            gains = int(given[texts].sum())
+            proposals.append(Proposal(pattern, change, gains, len(texts) - gains))
+        return proposals
 
-    def _with_pairs(self, given: np.ndarray) -> tuple[list[str], sparse.csr_matrix]:
-        """Return all patterns and, of the code's best, pairs: with which texts hold each."""
-        right = np.asarray(self._holds[given].sum(axis=0)).ravel()
-        worth = 2 * right / (self._counts + given.sum())
-        best = np.argsort(-worth, kind="stable")[:PAIRED]
-        few = self._by_pattern[:, best]
-        together = np.asarray((few.T @ few).todense())
-        names, columns = list(self._patterns), [self._by_pattern]
-        for one, other in combinations(range(len(best)), 2):
-            # a pair that is one of its parts says nothing more
-            least = min(together[one, one], together[other, other])
-            if FEWEST <= together[one, other] < least:
-                names.append(f"{self._patterns[best[one]]} ~{WINDOW} {self._patterns[best[other]]}")
-                columns.append(few[:, [one]].multiply(few[:, [other]]).tocsc())
-        return names, sparse.hstack(columns).tocsr()
+    def _found(self, patterns: Sequence[str]) -> sparse.csr_matrix:
+        """Return which texts each pattern stands in, as the matcher finds it."""
+        found = Matcher([(pattern,) for pattern in patterns], self._negations).find(self._texts)
+        places = np.unique(np.stack([found.text, found.code]), axis=1)
+        shape = (len(self._texts), len(patterns))
+        return sparse.csr_matrix((np.ones(places.shape[1]), tuple(places)), shape=shape)
 
-    def _counted(self, patterns: Sequence[str], given: np.ndarray) -> Iterator[Proposal]:
-        """Yield the patterns that find anything new, as the matcher finds it."""
-        found = Matcher([(pattern,) for pattern in patterns]).find(self._texts)
-        done = np.zeros(len(given), dtype=bool)
-        for place, pattern in enumerate(patterns):
-            new = np.unique(found.text[found.code == place])
-            new = new[~done[new]]
-            gains = int(given[new].sum())
-            if gains:
-                done[new] = True
-                yield Proposal(pattern, gains, len(new) - gains)
+    def _candidates(
+        self, given: np.ndarray, written: Sequence[str]
+    ) -> tuple[np.ndarray, sparse.csc_matrix]:
+        """Return the patterns that may be good for a code, with which texts hold each."""
+        fewest = np.clip(given.sum() // 10, *RIGHT)
+        with_code = self._holds[given]
+        right = np.asarray(with_code.sum(axis=0)).ravel()
+        good = (right >= fewest) & (right >= PRECISION * self._counts)
+        good |= np.isin(self._patterns, list(written))
+        worth = right / (self._counts + given.sum()).clip(1)
+        best = [
+            place
+            for place in np.argsort(-worth, kind="stable")[:PAIRED]
+            if " ~" not in self._patterns[place] and " !" not in self._patterns[place]
+        ]
+        one, other = np.triu_indices(len(best), 1)
+        few, few_with = self._holds[:, best], with_code[:, best]
+        both = (few.T @ few).toarray()[one, other]
+        right = (few_with.T @ few_with).toarray()[one, other]
+        # a pair that is one of its parts says nothing more
+        least = np.minimum(self._counts[best][one], self._counts[best][other])
+        tried = (both < least) & (right >= fewest) & (right >= PRECISION * both)
+        one, other = one[tried], other[tried]
+        pairs = self._patterns[best][one] + f" ~{WINDOW} " + self._patterns[best][other]
+        together = few[:, one].multiply(few[:, other])
+        holds = sparse.hstack([self._holds[:, np.flatnonzero(good)], together]).tocsc()
+        return np.concatenate([self._patterns[good], pairs]), holds
 
 
 def _phrases(text: str) -> set[str]:
@@ -140,34 +176,56 @@ def _stems(words: set[str]) -> dict[str, list[str]]:
     }
 
 
-def _greedily(holds: sparse.csr_matrix, given: np.ndarray, most: int) -> list[int]:
-    """Return the columns that raise F1 most, one after the other."""
-    columns, positives = holds.tocsc(), int(given.sum())
-    right = np.asarray(holds[given].sum(axis=0)).ravel()
-    wrong = np.asarray(holds[~given].sum(axis=0)).ravel()
-    covered = np.zeros(len(given), dtype=bool)
-    is_left = right >= FEWEST_GAINED
-    chosen, best, hits, misses = list[int](), 0.0, 0.0, 0.0
-    while len(chosen) < most and is_left.any():
-        score = 2 * (hits + right) / (hits + right + misses + wrong + PRIOR + positives)
-        score[~is_left] = 0
-        place = int(score.argmax())
-        if score[place] <= best + LEAST_GAIN:
+def _choose(
+    holds: sparse.csc_matrix, given: np.ndarray, right: np.ndarray, wrong: np.ndarray, most: int
+) -> list[int]:
+    """Return the columns that together find the texts of a code (n,), the best first.
+
+    `right` and `wrong` (k,) are answers that each is taken to find beside those seen. Columns are
+    added while they gain, then dropped while they do not; anew with half of the F1 reached.
+    """
+    half, chosen = sum(HALF_F1) / 2, list[int]()
+    for _ in range(ROUNDS):
+        worth = given - half  # of finding a text
+        extra = (1 - half) * right - half * wrong
+        chosen, left = [], np.ones(len(given))
+        while len(chosen) < most:
+            gain = np.round(holds.T @ (worth * left) + extra, 9)  # so that equals stay equal
+            gain[chosen] = 0
+            if not (gain > 0).any():
+                break
+            chosen.append(int(gain.argmax()))
+            left[holds[:, [chosen[-1]]].indices] = 0
+        while chosen:
+            some = holds[:, chosen]
+            times = np.asarray(some.sum(axis=1)).ravel()
+            gain = np.round(some.T @ (worth * (times == 1)) + extra[chosen], 9)
+            if gain.min() > 0:
+                break
+            del chosen[int(gain.argmin())]
+        found = np.asarray(holds[:, chosen].sum(axis=1)).ravel() > 0
+        reached = float(
+            np.clip((found & given).sum() / max(found.sum() + given.sum(), 1), *HALF_F1)
+        )
+        if abs(reached - half) < 0.01:
             break
-        best = float(score[place])
-        texts = columns.indices[columns.indptr[place] : columns.indptr[place + 1]]
-        new = texts[~covered[texts]]
-        covered[new] = True
-        hits, misses = hits + right[place], misses + wrong[place]
-        right = right - np.asarray(holds[new[given[new]]].sum(axis=0)).ravel()
-        wrong = wrong - np.asarray(holds[new[~given[new]]].sum(axis=0)).ravel()
-        is_left[place] = False
-        chosen.append(place)
+        half = reached
     return chosen
 
 
+def _without_contained(patterns: Sequence[str]) -> list[str]:
+    """Return the patterns without the phrases that another one finds wherever they stand."""
+    texts = ["" if set("~!") & set(one) else one.replace("*", "x") for one in patterns]
+    finders = [() if "!" in one else (one,) for one in patterns]
+    found = Matcher(finders).find(pa.array(texts, type=pa.large_string()))
+    within = np.zeros((len(patterns), len(patterns)), dtype=bool)
+    within[found.text, found.code] = True
+    contained = within & ~np.triu(within & within.T)  # of two that find the same the first stays
+    return [patterns[int(place)] for place in np.flatnonzero(~contained.any(axis=1))]
+
+
 def proposals_of(
-    open_responses: pd.DataFrame, imported: pd.DataFrame, most: int = MOST
+    open_responses: pd.DataFrame, imported: pd.DataFrame, codebook: Codebook, most: int = MOST
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield each code that people gave, with what is proposed for it: COLUMNS, a row a pattern.
 
@@ -177,86 +235,36 @@ def proposals_of(
     answered = open_responses[open_responses["state"] == "answered"].reset_index(drop=True)
     answered = answered[answered["question"].isin(imported["question"])]
     languages = answered["language"].astype("object").where(answered["language"].notna(), "")
-    proposers = {
-        language: (some, Proposer(some["text"].tolist()))
-        for language, some in answered.groupby(languages, sort=True)
-    }
+    proposers = {}
+    for tag, some in answered.groupby(languages, sort=True):
+        language = str(tag)
+        written = {code.name: _written(code.patterns, language) for code in codebook.codes}
+        proposer = Proposer(
+            some["text"].tolist(),
+            [pattern for patterns in written.values() for pattern in patterns],
+            _written(codebook.negations, language),
+        )
+        proposers[language] = (some, proposer, written)
     keys = ["respondent", "question"]
-    for code, coded in imported.groupby("code", sort=True):
+    for name, coded in imported.groupby("code", sort=True):
+        code, rows = str(name), []
         given = pd.MultiIndex.from_frame(coded[keys])
-        rows = []
-        for language, (some, proposer) in proposers.items():
+        for language, (some, proposer, written) in proposers.items():
             truth = np.asarray(pd.MultiIndex.from_frame(some[keys]).isin(given))
             rows += [
-                (code, language, one.pattern, one.gains, one.breaks)
-                for one in proposer.propose(truth, most)
+                (code, language, one.pattern, one.change, one.gains, one.breaks)
+                for one in proposer.propose(truth, written.get(code, []), most)
             ]
-        yield str(code), pd.DataFrame(rows, columns=list(COLUMNS))
+        yield code, pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-COLUMNS: Final = ("code", "language", "pattern", "gains", "breaks")
+def _written(of_language: Mapping[str, Sequence[str]], language: str) -> list[str]:
+    """Return what is written for a language, or for any where that is not known."""
+    those = of_language.values() if not language else [of_language.get(language, ())]
+    return [one for some in those for one in some]
 
 
-def agreement_with_patterns(
-    open_responses: pd.DataFrame, imported: pd.DataFrame, codebook: Codebook, seed: int
-) -> pd.DataFrame:
-    """Return how far the codebook's patterns agree with people, a row a code and statistic.
-
-    Of whole sets of codes, as code "", it is Krippendorff's alpha by MASI and by Jaccard distance.
-    `positives` are the judgements that give the code, of patterns and people together; with fewer
-    than 30 it is not `assessable`. Codes without patterns are left out.
-    """
-    answered = open_responses[open_responses["state"] == "answered"]
-    answered = answered[answered["question"].isin(imported["question"])]
-    keys = ["respondent", "question"]
-    units = pd.MultiIndex.from_frame(answered[keys])
-    found = code_responses(answered, codebook)
-    rows = list[tuple[object, ...]]()
-    for code in codebook.codes:
-        if not any(code.patterns.values()):
-            continue
-        given = [
-            units.isin(pd.MultiIndex.from_frame(those.loc[those["code"] == code.name, keys]))
-            for those in (found, imported)
-        ]
-        judgements = np.array(given, dtype=float)
-        positives = int(judgements.sum())
-        for name, one in agreement(judgements, answered["respondent"].tolist(), seed).items():
-            assessable = positives >= FEWEST_POSITIVES
-            rows.append((code.name, name, one.value, one.low, one.high, positives, assessable))
-    rows += _agreement_on_sets(found, imported, codebook, answered, seed)
-    names = ["code", "statistic", "value", "low", "high", "positives", "assessable"]
-    return pd.DataFrame(rows, columns=names)
-
-
-def _agreement_on_sets(
-    found: pd.DataFrame,
-    imported: pd.DataFrame,
-    codebook: Codebook,
-    answered: pd.DataFrame,
-    seed: int,
-) -> list[tuple[object, ...]]:
-    known = {code.name for code in codebook.codes if any(code.patterns.values())}
-    if not known:
-        return []
-    units = list(zip(answered["respondent"], answered["question"], strict=True))
-    labels = []
-    for coder in (found, imported):
-        given: dict[tuple[str, str], set[str]] = {unit: set() for unit in units}
-        for respondent, question, code in coder[["respondent", "question", "code"]].itertuples(
-            index=False, name=None
-        ):
-            if code in known and (respondent, question) in given:
-                given[respondent, question].add(code)
-        labels.append(list(given.values()))
-    positives = sum(len(one) for coder in labels for one in coder)
-    respondents = answered["respondent"].tolist()
-    rows = list[tuple[object, ...]]()
-    for name, distance in (("masi", masi), ("jaccard", jaccard)):
-        one = set_alpha(labels, distance, respondents, seed)
-        statistic, enough = f"krippendorff_alpha_{name}", positives >= FEWEST_POSITIVES
-        rows.append(("", statistic, one.value, one.low, one.high, positives, enough))
-    return rows
+COLUMNS: Final = ("code", "language", "pattern", "change", "gains", "breaks")
 
 
 @dataclass(frozen=True)
@@ -265,21 +273,14 @@ class Proposing:
 
     codes: Iterator[pd.DataFrame]
     number: int
-    agreement: pd.DataFrame  # of the patterns that the codebook has with people
     path: Path
 
     def write(self, found: Sequence[pd.DataFrame]) -> Path:
-        """Write the tables as csv, for their owner only, since patterns are words of answers.
-
-        Beside the proposals stands `...-agreement.csv`, if the codebook has patterns.
-        """
+        """Write the tables as csv, for their owner only, since patterns are words of answers."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = self.path.with_name(f"{self.path.stem}-agreement.csv")
-        tables = {self.path: pd.concat(found, ignore_index=True), beside: self.agreement}
-        for path, table in tables.items():
-            if path == self.path or len(table):
-                path.touch(mode=0o600)
-                path.write_text(table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+        self.path.touch(mode=0o600)
+        table = pd.concat(found, ignore_index=True)
+        self.path.write_text(table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
         return self.path
 
 
@@ -288,7 +289,8 @@ def write_proposals(
 ) -> Proposing:
     """Begin to propose patterns for a run's codes; InputError where people gave none."""
     parameters = read_parameters(params, assignments)
-    questionnaire = read_questionnaire(root / "data" / parameters.consultation)
+    consultation = root / "data" / parameters.consultation
+    questionnaire = read_questionnaire(consultation)
     export = read_export(export_files(parameters, root), questionnaire)
     typed = type_responses(export, questionnaire, parameters.seed)
     if typed.imported.empty:
@@ -296,12 +298,7 @@ def write_proposals(
             f"{parameters.consultation}: nobody coded any answer in the export. A question of the "
             "role codes, with codes_of, holds codes that people gave."
         )
-    known = agreement_with_patterns(
-        typed.open_responses,
-        typed.imported,
-        read_codebook(root / "data" / parameters.consultation),
-        parameters.seed,
-    )
-    tables = (table for _, table in proposals_of(typed.open_responses, typed.imported))
+    codebook = read_codebook(consultation)
+    tables = (table for _, table in proposals_of(typed.open_responses, typed.imported, codebook))
     path = outputs / "proposals" / f"{parameters.consultation}.csv"
-    return Proposing(tables, typed.imported["code"].nunique(), known, path)
+    return Proposing(tables, typed.imported["code"].nunique(), path)

@@ -20,6 +20,11 @@ PATTERNS: Final = "patterns"  # the codebook's patterns with what people say tog
 ALL_LANGUAGES: Final = ""
 WHOLE_SETS: Final = ""  # as a code: whole sets of codes
 
+_TYPES: Final = (
+    dict.fromkeys(("between", "language", "code", "statistic"), "string")
+    | dict.fromkeys(("value", "low", "high"), "float64")
+    | {"positives": "int64", "answers": "int64", "assessable": "bool"}
+)
 Sets = pd.Series  # (respondent, question) -> the codes that one coder gave it, none included
 
 
@@ -78,7 +83,7 @@ def _table(
             own = units if tag == ALL_LANGUAGES else units[tags == tag]
             those = [one.reindex(own) for one in sets]
             rows += [(between, tag, *row) for row in _rows(those, own, names, seed)]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"assessable": bool})
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(_TYPES)
 
 
 def _rows(

@@ -228,7 +228,7 @@ def _agreement_table(
     caption = labels.say(f"agreement.caption.{between}", n=int(rows["answers"].iloc[0]))
     if language != ALL_LANGUAGES:
         name = Locale(labels.language).languages.get(language, language)
-        caption = labels.say("agreement.caption.language", caption=caption, language=name)
+        caption = labels.say("agreement.caption.language", caption=caption, name=name)
     key = f"agreement {between} {language}"
     return captioned(
         pd.DataFrame(shown, columns=heads), caption, labels, key, " ".join(notes), numbers=True
@@ -239,8 +239,10 @@ def _agreement_cell(row: Any, labels: Labels) -> str:
     """Return a statistic with its interval, if it has one."""
     if pd.isna(row["value"]):
         return labels.say("agreement.undefined")
-    value, low, high = (labels.number(row[name], 2) for name in ("value", "low", "high"))
-    return value if pd.isna(row["low"]) else f"{value} [{low}\N{EN DASH}{high}]"
+    value = labels.number(row["value"], 2)
+    if pd.isna(row["low"]):
+        return value
+    return f"{value} [{labels.number(row['low'], 2)}\N{EN DASH}{labels.number(row['high'], 2)}]"
 
 
 def accounting_table(accounting: pd.DataFrame, labels: Labels) -> Table:

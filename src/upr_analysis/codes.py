@@ -1,0 +1,288 @@
+"""The work of coding by people, from sheets to a consensus: what `upr codes` does."""
+
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from upr_analysis.codebook import Codebook, read_codebook
+from upr_analysis.coding import account
+from upr_analysis.codings import (
+    UNIT,
+    Coded,
+    add_to_record,
+    code_everything,
+    consensus,
+    is_coder,
+    judgements,
+    keep_version,
+    read_record,
+    read_versions,
+    stale_versions,
+    standing,
+)
+from upr_analysis.labels import Labels
+from upr_analysis.parameters import Parameters
+from upr_analysis.pipeline import Runner
+from upr_analysis.problems import InputError, did_you_mean
+from upr_analysis.questionnaire import Questionnaire, read_questionnaire
+from upr_analysis.reliability import agreement_between_coders, agreement_with_patterns
+from upr_analysis.sheets import Read, Sheet, deal, draw_sample, read_sheet, write_sheet
+from upr_analysis.words import say
+
+ADJUDICATION: Final = "adjudication"
+
+
+@dataclass(frozen=True)
+class Work:
+    """A consultation's answers and all that people have coded of them, and where sheets go."""
+
+    parameters: Parameters
+    consultation: Path
+    folder: Path
+    questionnaire: Questionnaire
+    codebook: Codebook
+    labels: Labels
+    open_responses: pd.DataFrame
+    memberships: pd.DataFrame
+    imported: pd.DataFrame
+
+    @property
+    def record(self) -> pd.DataFrame:
+        """Every judgement that was read back, as it is on disk now."""
+        return read_record(self.consultation)
+
+    @property
+    def coded(self) -> Coded:
+        """What a run would make of it."""
+        return code_everything(self.open_responses, self.imported, self.codebook, self.record)
+
+    @property
+    def codable(self) -> pd.DataFrame:
+        """The answers that hold anything to code."""
+        coded = self.coded
+        counted = coded.codings[coded.codings["counts"]]
+        outcome = account(self.open_responses, counted, coded.judged, self.codebook)
+        return self.open_responses[outcome.isin(["coded", "none_applies", "failed"])]
+
+    def judged(self) -> pd.DataFrame:
+        """Return the judgements that stand."""
+        return standing(judgements(self.record), self.open_responses, self.codebook)[0]
+
+    def write(self, name: str, content: bytes | str) -> Path:
+        """Write a file for its owner only, since it holds words of answers or of coders."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self.folder / name
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o600)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+
+def begin_work(parameters: Parameters, runner: Runner) -> Work:
+    """Return a consultation's answers, cleaned and redacted as a run stores them.
+
+    The steps that lead there are run if their results are not in the store.
+    """
+    root, outputs = runner.root, runner.store.outputs
+    consultation = root / "data" / parameters.consultation
+    first, second = runner.results(parameters, "02_clean")
+    questionnaire, codebook = read_questionnaire(consultation), read_codebook(consultation)
+    if not codebook.themes:
+        raise InputError(
+            f"{consultation / 'codebook.yml'} holds no code to give: write themes and codes first."
+        )
+    invented = '"invented"' in (first.folder / "private" / "source.json").read_text("utf-8")
+    mark = say("banner.invented.word", parameters.language) if invented else ""
+    return Work(
+        parameters,
+        consultation,
+        outputs / "codes" / parameters.name,
+        questionnaire,
+        codebook,
+        Labels(questionnaire, codebook, parameters.language, mark),
+        pd.read_parquet(second.folder / "private" / "open_responses.parquet"),
+        pd.read_parquet(second.folder / "private" / "memberships.parquet"),
+        pd.read_parquet(first.folder / "private" / "imported_codes.parquet"),
+    )
+
+
+def make_sheets(
+    work: Work,
+    coders: Sequence[str],
+    size: int | None,
+    overlap: float,
+    by: Sequence[str],
+    shown: Sequence[str],
+    replace: bool,
+) -> list[tuple[Path, int]]:
+    """Write a sheet for each coder; returns each with its number of answers.
+
+    Answers that one of them has judged already are not drawn again. `by` are groupings that the
+    sample is stratified by, beside question and language; `shown` those in view of the coders.
+    """
+    wrong = [name for name in coders if not is_coder(name)]
+    if wrong or len({name.casefold() for name in coders}) < len(coders):
+        raise InputError(
+            f"--coder {wrong[0] if wrong else coders[0]!r}: name each coder once, by a word of "
+            "letters, digits, - and _ that begins with a letter."
+        )
+    _refuse_unknown_groupings(work, [*by, *shown])
+    standing_sheets = [work.folder / f"{coder}.xlsx" for coder in coders]
+    if not replace and (there := [str(path) for path in standing_sheets if path.exists()]):
+        raise InputError(
+            f"{', '.join(there)} stands, perhaps with a coder's work: read it back with `upr codes "
+            "read` and move it away, or make it anew with --replace."
+        )
+    judged = work.judged()
+    done = judged[judged["coder"].isin(coders)]
+    fresh = work.codable
+    fresh = fresh[~pd.MultiIndex.from_frame(fresh[UNIT]).isin(pd.MultiIndex.from_frame(done[UNIT]))]
+    if fresh.empty:
+        raise InputError("These coders have judged every answer that holds anything to code.")
+    groups = {name: _groups(work, name, fresh) for name in dict.fromkeys([*by, *shown])}
+    seed = work.parameters.seed
+    sample = draw_sample(fresh.assign(**groups), size, seed, ["question", "language", *by])
+    keep_version(work.consultation, work.codebook)
+    made = []
+    for coder, answers in deal(sample, coders, overlap, seed).items():
+        view = {work.labels.grouping(name): answers[name].tolist() for name in shown}
+        sheet = Sheet(coder, "independent", work.codebook.version, answers, {}, view)
+        content = write_sheet(sheet, work.codebook, work.labels)
+        made.append((work.write(f"{coder}.xlsx", content), len(answers)))
+    return made
+
+
+def _refuse_unknown_groupings(work: Work, names: Iterable[str]) -> None:
+    known = [grouping.name for grouping in work.questionnaire.groupings]
+    unknown = [
+        f"No grouping is called {name!r}{did_you_mean(name, known)}"
+        for name in names
+        if name not in known
+    ]
+    if unknown:
+        raise InputError(unknown)
+
+
+def _groups(work: Work, grouping: str, answers: pd.DataFrame) -> "pd.Series[str]":
+    """Return for each answer the groups that its respondent is in, by their labels."""
+    own = work.memberships[work.memberships["grouping"] == grouping]
+    names = {group: work.labels.group(grouping, group) for group in own["group"].unique()}
+    named = own.assign(group=own["group"].map(names))
+    joined = named.groupby("respondent")["group"].agg("; ".join)
+    return answers["respondent"].map(joined).fillna("")
+
+
+def take_back(work: Work, paths: Sequence[Path]) -> list[tuple[Read, int]]:
+    """Read sheets into the record, all or none; returns each with the judgements that are new.
+
+    InputError holds what is wrong with any of them, and nothing is then recorded.
+    """
+    reads, problems = [], list[str]()
+    for path in paths:
+        if not path.is_file():
+            problems.append(f"{path} is not there: check the path and its spelling.")
+            continue
+        try:
+            reads.append(read_sheet(path, work.open_responses, work.codebook, work.labels))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    day = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    taken = []
+    for read in reads:
+        new = _unlike(read.rows, work.record)
+        if len(new):
+            add_to_record(work.consultation, new, day)
+        taken.append((read, len(new[UNIT].drop_duplicates())))
+    return taken
+
+
+def _unlike(rows: pd.DataFrame, record: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of judgements that say something else than what is in force."""
+    if rows.empty:
+        return rows
+    key = ["coder", "basis", *UNIT, "codebook_version", "codes"]
+    before = set(judgements(record)[key].itertuples(index=False, name=None))
+    now = judgements(rows.assign(batch=1))[key]
+    new = now[[row not in before for row in now.itertuples(index=False, name=None)]]
+    return rows[pd.MultiIndex.from_frame(rows[UNIT]).isin(pd.MultiIndex.from_frame(new[UNIT]))]
+
+
+def make_adjudication(work: Work, by: str) -> tuple[Path, int] | None:
+    """Write a sheet of the answers on which coders differ; None where they differ on none.
+
+    Each coder's codes stand beside the answer; what all gave stands in the cells already.
+    """
+    if not is_coder(by):
+        raise InputError(f"--by {by!r}: name who decides by one word that begins with a letter.")
+    judged = work.judged()
+    together = consensus(judged)
+    open_units = pd.MultiIndex.from_frame(together.loc[~together["settled"].astype(bool), UNIT])
+    units = pd.MultiIndex.from_frame(work.open_responses[UNIT])
+    answers = work.open_responses[units.isin(open_units)]
+    if answers.empty:
+        return None
+    own = judged.groupby(UNIT)["codes"].agg(list)
+    given = {
+        unit: sorted(frozenset.intersection(*own[unit]))
+        for unit in answers[UNIT].itertuples(index=False, name=None)
+    }
+    view = {
+        str(coder): _as_labels(those, answers, work.labels)
+        for coder, those in judged.groupby("coder", sort=True)
+    }
+    keep_version(work.consultation, work.codebook)
+    sheet = Sheet(by, "adjudicated", work.codebook.version, answers, given, view)
+    content = write_sheet(sheet, work.codebook, work.labels)
+    return work.write(f"{ADJUDICATION}.xlsx", content), len(answers)
+
+
+def _as_labels(judged: pd.DataFrame, answers: pd.DataFrame, labels: Labels) -> list[str]:
+    """Return a coder's codes of each answer in words, blank where that coder did not judge it."""
+    codes = judged.set_index(UNIT)["codes"]
+    none = say("state.none_applies", labels.language)
+    return [
+        ("; ".join(labels.item("codes", code) for code in sorted(codes[unit])) or none)
+        if unit in codes.index
+        else ""
+        for unit in answers[UNIT].itertuples(index=False, name=None)
+    ]
+
+
+def how_far(work: Work) -> list[str]:
+    """Return how far coding has come, a line each: by coder, twice coded, in dispute, stale."""
+    record, judged = work.record, work.judged()
+    together, codable = consensus(judged), work.codable
+    lines = [
+        f"{coder}: {len(those)} answers ({', '.join(sorted(set(those['basis'])))})"
+        for coder, those in judged.groupby("coder", sort=True)
+    ]
+    twice = int((together["coders"] > 1).sum())
+    open_ones = int((~together["settled"].astype(bool)).sum())
+    lines.append(
+        f"{len(together)} of {len(codable)} answers that hold anything to code are coded by "
+        f"people, {twice} by two or more; {open_ones} are in dispute."
+    )
+    lines += [f"Left out, {why}: {number}." for why, number in sorted(work.coded.left_out.items())]
+    stale = stale_versions(record, work.codebook, read_versions(work.consultation))
+    for version, changes in stale.items():
+        number = int((judged["codebook_version"] == version).sum())
+        lines.append(f"Stale: {number} judgements by codebook {version}: {'; '.join(changes)}.")
+    return lines
+
+
+def agreement_of(work: Work) -> pd.DataFrame:
+    """Return how far coders agree with each other, and the patterns with them (private)."""
+    seed = work.parameters.seed
+    return pd.concat(
+        [
+            agreement_between_coders(work.judged(), work.open_responses, work.codebook, seed),
+            agreement_with_patterns(work.coded, work.open_responses, work.codebook, seed),
+        ],
+        ignore_index=True,
+    )

@@ -1,0 +1,311 @@
+"""People code on sheets: what goes out, what comes back, and what is refused."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import xlsxwriter
+from conftest import ROOT
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from python_calamine import CalamineWorkbook
+
+from upr_analysis.codebook import Codebook
+from upr_analysis.codes import (
+    Work,
+    agreement_of,
+    how_far,
+    make_adjudication,
+    make_sheets,
+    take_back,
+)
+from upr_analysis.codings import RECORD, consensus
+from upr_analysis.documents import as_model, parse_yaml
+from upr_analysis.labels import Labels
+from upr_analysis.parameters import Parameters
+from upr_analysis.problems import InputError
+from upr_analysis.sheets import NONE, PIECE, deal, draw_sample
+
+BOOK = """
+title: {en: Small}
+themes:
+  - name: access
+    label: {en: Access}
+    definition: Whether one can take part.
+    codes:
+      - {name: languages, label: {en: Languages}, definition: Other languages.}
+      - {name: cost, label: {en: Cost}, definition: =1+1, patterns: {en: [fee]}}
+  - name: money
+    label: {en: Money}
+    definition: What it costs.
+    codes:
+      - {name: funds, label: {en: Cost}, definition: Funds.}
+"""
+HARD = [
+    "=HYPERLINK(\"http://x\")", "<script>alert(1)</script>", "$x$ & \"y\"", "السلام عليكم",
+    "a line\nand another", "+41 22", "word " * 5000, "😀 e\u0301", "'quoted", "-1",
+]  # fmt: skip
+
+
+@pytest.fixture
+def work(tmp_path, questionnaire) -> Work:
+    names = [f"r{n:02}" for n in range(20)]
+    texts = [HARD[n] if n < len(HARD) else f"The fee of {n}" for n in range(20)]
+    answers = pd.DataFrame(
+        {"respondent": names, "question": "Q6", "text": texts, "language": ["en", "fr"] * 10,
+         "state": "answered"}
+    )  # fmt: skip
+    memberships = pd.DataFrame(
+        {"respondent": [*names[:12], names[0]], "grouping": "region",
+         "group": ["africa"] * 12 + ["asia"]}
+    )  # fmt: skip
+    codebook = as_model(parse_yaml(BOOK, "small"), Codebook, "small")
+    (tmp_path / "data").mkdir()
+    return Work(
+        Parameters(),
+        tmp_path / "data",
+        tmp_path / "sheets",
+        questionnaire,
+        codebook,
+        Labels(questionnaire, codebook, "en", ""),
+        answers,
+        memberships,
+        pd.DataFrame({"respondent": [], "question": [], "code": []}, dtype="str"),
+    )
+
+
+def cells_of(path: Path) -> dict[str, list[list[str]]]:
+    book = CalamineWorkbook.from_path(path)
+    return {
+        name: [[str(cell) for cell in row] for row in book.get_sheet_by_name(name).to_python()]
+        for name in book.sheet_names
+    }
+
+
+def fill(path: Path, codes, target: Path | None = None, **changes) -> Path:
+    """Save a sheet as a coder would: `codes` of each respondent into its cells for codes."""
+    sheets = cells_of(path)
+    rows = sheets["Coding"]
+    first = rows[0].index("code 1")
+    for row in rows[1:]:
+        for place, code in enumerate(codes.get(row[0], ())):
+            row[first + place] = code
+    for name, (old, new) in changes.items():
+        sheets[name] = [[new if cell == old else cell for cell in row] for row in sheets[name]]
+    target = target or path
+    with xlsxwriter.Workbook(target, {"strings_to_formulas": False}) as book:
+        for name, those in sheets.items():
+            page = book.add_worksheet(name)
+            for place, row in enumerate(those):
+                for column, cell in enumerate(row):
+                    page.write_string(place, column, cell)
+    return target
+
+
+def sheets_of(work, coders=("Ana", "Ben"), size=None, overlap=1.0, **options):
+    made = make_sheets(
+        work, coders, size, overlap, options.get("by", ()), options.get("shown", ()), False
+    )
+    return [path for path, _ in made]
+
+
+def test_a_sheet_holds_every_answer_as_stored_and_runs_nothing(work):
+    (path,) = sheets_of(work, ["Ana"])
+    rows = cells_of(path)["Coding"]
+    texts = [column for column, name in enumerate(rows[0]) if name.startswith("text")]
+    assert len(texts) == 2  # 25,000 characters: more than one cell should hold
+    assert max(map(len, work.open_responses["text"])) > PIECE
+    whole = {row[0]: "".join(row[column] for column in texts) for row in rows[1:]}
+    assert whole == dict(
+        zip(work.open_responses["respondent"], work.open_responses["text"], strict=True)
+    )
+    inside = subprocess.run(
+        ["unzip", "-p", path, "xl/worksheets/*"], capture_output=True, check=True
+    )
+    assert b"<f>" not in inside.stdout
+    assert b"hyperlink" not in inside.stdout.lower()
+    assert b"dataValidation" in inside.stdout
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_groups_are_hidden_unless_they_are_asked_for(work):
+    (blind,) = sheets_of(work, ["Ana"])
+    assert "Africa" not in str(cells_of(blind))
+    (seen,) = sheets_of(work, ["Ben"], shown=["region"])
+    rows = cells_of(seen)["Coding"]
+    column = rows[0].index("Region where they work")
+    shown = {row[0]: row[column] for row in rows[1:]}
+    assert shown["r00"] == "Africa; Asia and the Pacific"
+    assert (shown["r01"], shown["r19"]) == ("Africa", "")
+
+
+def test_the_same_seed_makes_the_same_bytes(work):
+    first = [path.read_bytes() for path in sheets_of(work)]
+    for path in work.folder.iterdir():
+        path.unlink()
+    assert [path.read_bytes() for path in sheets_of(work)] == first
+
+
+def test_codes_come_back_by_label_or_name_and_none_is_a_judgement(work):
+    (path,) = sheets_of(work, ["Ana"])
+    fill(path, {"r00": ["Languages"], "r01": ["COST (cost)", "funds"], "r02": [NONE]})
+    ((taken, new),) = take_back(work, [path])
+    assert (taken.coded, taken.left, new) == (3, 17, 3)
+    found = consensus(work.judged()).set_index("respondent")["codes"]
+    assert found.to_dict() == {
+        "r00": frozenset({"languages"}), "r01": frozenset({"cost", "funds"}), "r02": frozenset(),
+    }  # fmt: skip
+    assert take_back(work, [path])[0][1] == 0  # nothing new in it
+    fill(path, {"r00": ["funds"]})
+    assert take_back(work, [path])[0][1] == 1
+    assert consensus(work.judged()).set_index("respondent")["codes"]["r00"] == {"funds"}
+    assert work.record["batch"].max() == 2
+
+
+def test_what_is_unknown_is_refused_with_row_and_cell_and_nothing_is_taken(work):
+    one, other = sheets_of(work)
+    line = next(n for n, row in enumerate(cells_of(one)["Coding"], 1) if row[0] == "r03")
+    fill(one, {"r03": ["acces_justice"], "r04": [NONE, "languages"], "r05": ["I was beaten"]})
+    fill(other, {"r00": ["languages"]})
+    with pytest.raises(InputError) as refused:
+        take_back(work, [other, one, work.folder / "gone.xlsx"])
+    said = refused.value.problems
+    assert f"Ana.xlsx row {line}, 'code 1': 'acces_justice' is not in the codebook" in said
+    assert any("says that no code applies, and others are given" in one for one in said)
+    assert "gone.xlsx is not there" in said[-1]
+    assert "beaten" not in str(said)
+    assert not (work.consultation / RECORD).exists()
+
+
+def test_an_answer_that_changed_or_went_is_refused(work):
+    (path,) = sheets_of(work, ["Ana"])
+    fill(path, {"r00": ["languages"]})
+    work.open_responses.loc[0, "text"] = "another"
+    with pytest.raises(InputError, match="the answer changed since the sheet was made"):
+        take_back(work, [path])
+    with pytest.raises(InputError, match="this run has no such answer"):
+        take_back(work, [fill(path, {}, Coding=("r07", "r77"))])
+
+
+def test_a_sheet_says_whose_it_is_whatever_the_file_is_called(work, tmp_path):
+    (path,) = sheets_of(work, ["Ana"])
+    renamed = fill(path, {"r00": ["languages"]}, tmp_path / "final v2.xlsx")
+    assert take_back(work, [renamed])[0][0].coder == "Ana"
+    with pytest.raises(InputError, match="does not say whose it is"):
+        take_back(work, [fill(path, {}, About=("Ana", ""))])
+
+
+def test_a_sheet_with_work_on_it_is_not_overwritten_and_done_answers_not_drawn_again(work):
+    (path,) = sheets_of(work, ["Ana"], size=5)
+    with pytest.raises(InputError, match=r"Ana\.xlsx stands"):
+        sheets_of(work, ["Ana"])
+    first = {row[0] for row in cells_of(path)["Coding"][1:]}
+    fill(path, {name: [NONE] for name in first})
+    take_back(work, [path])
+    path.unlink()
+    (path,) = sheets_of(work, ["Ana"])
+    assert {row[0] for row in cells_of(path)["Coding"][1:]} == {
+        *work.open_responses["respondent"]
+    } - first
+
+
+def test_disagreements_are_adjudicated_and_then_settled(work):
+    one, other = sheets_of(work)
+    fill(one, {"r00": ["languages"], "r01": ["funds", "languages"], "r02": [NONE]})
+    fill(other, {"r00": ["languages"], "r01": ["funds"], "r02": ["funds"]})
+    take_back(work, [one, other])
+    path, number = make_adjudication(work, "Chi")
+    assert number == 2
+    rows = cells_of(path)["Coding"]
+    shown = {row[0]: dict(zip(rows[0], row, strict=True)) for row in rows[1:]}
+    assert set(shown) == {"r01", "r02"}
+    assert shown["r01"]["Ana"] == "Cost; Languages"
+    assert (shown["r02"]["Ana"], shown["r02"]["Ben"]) == ("No theme applies", "Cost")
+    assert shown["r01"]["code 1"] == "Cost (funds)"  # what both gave
+    assert how_far(work)[-1].endswith("2 are in dispute.")
+    fill(path, {"r02": ["languages"]})
+    take_back(work, [path])
+    assert make_adjudication(work, "Chi") is None
+    codes = consensus(work.judged()).set_index("respondent")["codes"]
+    assert (codes["r01"], codes["r02"]) == ({"funds"}, {"languages"})
+    # who decides has seen what the others gave, and is no third coder
+    found = agreement_of(work).set_index(["between", "language", "code", "statistic"])
+    assert found.loc[("coders", "", "funds", "percent_agreement"), "value"] == pytest.approx(2 / 3)
+
+
+def drawn(number: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"respondent": [f"r{n}" for n in range(number)], "question": "Q", "language": "en",
+         "stratum": [("a", "b", "c")[n % 7 % 3] for n in range(number)]}
+    )  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 9))
+def test_each_stratum_is_drawn_by_its_share(number, size, seed):
+    answers = drawn(number)
+    sample = draw_sample(answers, size, seed, ["stratum"])
+    assert len(sample) == min(size, number)
+    assert sample.index.is_unique
+    for stratum, own in answers.groupby("stratum"):
+        exact = min(size, number) * len(own) / number
+        assert abs((sample["stratum"] == stratum).sum() - exact) < 1
+    again = draw_sample(answers.sample(frac=1, random_state=1), size, seed, ["stratum"])
+    assert sorted(again["respondent"]) == sorted(sample["respondent"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 50), st.integers(1, 4), st.floats(0, 1))
+def test_every_answer_is_dealt_and_the_share_for_all_to_all(number, coders, overlap):
+    answers = drawn(number)
+    hands = deal(answers, [f"c{n}" for n in range(coders)], overlap, 1)
+    times = pd.concat(hands.values())["respondent"].value_counts()
+    assert set(times.index) == set(answers["respondent"])
+    assert set(times) <= {1, coders}
+    if coders > 1:
+        assert (times == coders).sum() == round(overlap * number)
+        sizes = [len(hand) for hand in hands.values()]
+        assert max(sizes) - min(sizes) <= 1
+
+
+def test_coding_by_the_command_from_sheet_to_appendix(tmp_path):
+    for name in ("notebooks", "params", "data"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+
+    def upr(*arguments: object) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "upr_analysis", *map(str, arguments)],
+            capture_output=True, text=True, cwd=tmp_path, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    params = "params/upr-2021.yml"
+    options = ["--coder", "Ana", "--coder", "Ben", "--sample", 60, "--overlap", 1]
+    made = upr("codes", "sheet", params, *options).splitlines()
+    paths = [Path(line.split("\t")[0]) for line in made]
+    for path, code in zip(paths, ("reprisals", "digital_divide"), strict=True):
+        names = {row[0] for row in cells_of(path)["Coding"][1:]}
+        fill(path, {name: ["remote_participation", code] for name in names})
+    assert "60 judged\t60 new" in upr("codes", "read", params, *paths)
+    assert "60 by two or more; 60 are in dispute." in upr("codes", "status", params)
+    assert upr("codes", "adjudicate", params, "--by", "Chi").strip().endswith("\t60")
+    upr("codes", "agreement", params)
+    index = Path(upr("run", params, "-q").strip())
+    page = (index.parent / "03_thematic_coding.html").read_text(encoding="utf-8")
+    assert "Agreement of coders, each blind to the others (60 answers)" in page
+    assert "The answers are invented" in page
+    coders, patterns = (
+        page.split(f"Agreement of {who} (60 answers)")[1].split("<caption")[0]
+        for who in ("coders, each blind to the others", "the codebook’s patterns with people")
+    )
+    row = coders.split("Remote and hybrid participation</bdi>")[1].split("</tr>")[0]
+    assert "1.00" in row
+    assert "undefined" in row  # everybody gave it: kappa and alpha say nothing
+    assert "Digital divide" in coders
+    assert "Digital divide" in patterns
+    for table in (coders, patterns):
+        assert "Reprisals" not in table  # of a sensitive theme
