@@ -207,7 +207,9 @@ def main() -> None:
         learned = dict(zip(codes, learn(earlier, list(rules)), strict=True))
         path.write_text(with_patterns(path.read_text(encoding="utf-8"), learned), encoding="utf-8")
     elif chosen.score_10_13:
-        compare(earlier, coded.of(coded.sessions > 9), list(rules), intervals=True)
+        later = coded.of(coded.sessions > 9)
+        compare(earlier, later, list(rules), intervals=True)
+        few_codings(earlier, later, list(rules))
     else:
         first, then = (earlier.of(those) for those in (earlier.sessions <= 5, earlier.sessions > 5))
         compare(first, then, list(rules), intervals=False)

@@ -10,6 +10,7 @@ import typer
 from upr_analysis.arguments import Assignments, Outputs, ParamsFile, outputs_of, root_of
 
 if TYPE_CHECKING:
+    from upr_analysis.assistance import Assessed
     from upr_analysis.codes import Work
 
 app = typer.Typer(
@@ -72,6 +73,14 @@ def sheet(
             autocompletion=_groupings, show_default=False,
         ),
     ] = None,
+    useful: Annotated[
+        bool,
+        typer.Option("--useful", help="The answers first of which suggestions are least sure."),
+    ] = False,
+    suggested: Annotated[
+        bool,
+        typer.Option("--suggested", help="Suggested codes in the cells; then not independent."),
+    ] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="Make sheets anew that stand.")
     ] = False,
@@ -83,10 +92,16 @@ def sheet(
     Prints its path and the number of answers. Answers that one of the coders has judged are not
     drawn again. The same seed draws the same answers.
     """
+    from upr_analysis.assistance import make_assisted_sheet, next_answers
     from upr_analysis.codes import make_sheets
 
     with _work(params, assignments, outputs) as work:
-        made = make_sheets(work, coders, size, overlap, by or [], show or [], replace)
+        if suggested:
+            made = [make_assisted_sheet(work, one, size, replace) for one in coders]
+        else:
+            following = next_answers(work) if useful else None
+            options = (size, overlap, by or [], show or [], replace, following)
+            made = make_sheets(work, coders, *options)
     for path, number in made:
         typer.echo(f"{path}\t{number}")
 
@@ -177,3 +192,207 @@ def agreement(params: ParamsFile, assignments: Assignments = None, outputs: Outp
         typer.echo("Nothing was coded twice: see `upr codes sheet --overlap`.", err=True)
     Console(stderr=True).print(table)
     typer.echo(path)
+
+
+@app.command()
+def propose(params: ParamsFile, assignments: Assignments = None, outputs: Outputs = None) -> None:
+    """Propose patterns to add to the codebook, or to drop, from what people coded.
+
+    A csv, a row a pattern: what it gains and breaks, an answer of each kind round it, and a column
+    for your decision, yes or no. Then `upr codes accept`.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from upr_analysis.assistance import propose_patterns
+
+    with _work(params, assignments, outputs) as work:
+        begun = propose_patterns(work)
+        found = list(track(begun.codes, "proposing", begun.number, console=Console(stderr=True)))
+        path, number = begun.write(found)
+    typer.echo(f"{number} changes of patterns for {begun.number} codes.", err=True)
+    typer.echo(path)
+
+
+@app.command()
+def accept(params: ParamsFile, assignments: Assignments = None, outputs: Outputs = None) -> None:
+    """Put the proposed patterns that you decided yes on into codebook.yml.
+
+    Those that you refused are not proposed again. Comments of the codebook stay.
+    """
+    from upr_analysis.assistance import decide
+
+    with _work(params, assignments, outputs) as work:
+        accepted, refused, left = decide(work)
+        typer.echo(f"{accepted} accepted, {refused} refused, {left} undecided.", err=True)
+        typer.echo(work.consultation / "codebook.yml")
+
+
+@app.command()
+def suggest(
+    params: ParamsFile,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A language model, by the name that its server knows it by, in place of the "
+            "classifier.", show_default=False,
+        ),
+    ] = None,
+    endpoint: Annotated[
+        str, typer.Option(help="The server of that model, on this machine.")
+    ] = "http://127.0.0.1:8080/v1",
+    send_elsewhere: Annotated[
+        bool,
+        typer.Option(
+            "--send-elsewhere", help="Let respondents' words leave this machine for that server."
+        ),
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask nothing: only replies kept from before.")
+    ] = False,
+    key_variable: Annotated[
+        str, typer.Option(metavar="NAME", help="Environment variable with the server's key.")
+    ] = "",
+    assignments: Assignments = None,
+    outputs: Outputs = None,
+) -> None:  # fmt: skip
+    """Suggest codes for the answers that nobody judged; none counts unless a person gives it.
+
+    By a classifier, which learns from what people coded and is measured on answers held out: a run
+    then shows how good it is. Or by a language model, whose probabilities are its own word.
+    """
+    from upr_analysis import assistance
+
+    with _work(params, assignments, outputs) as work:
+        if model:
+            from upr_analysis.language_model import LanguageModel
+
+            asked = LanguageModel(
+                endpoint,
+                model,
+                work.codebook,
+                work.folder / "replies",
+                questions={one.name: work.labels.question(one.name)
+                           for one in work.questionnaire.open_questions},
+                send_elsewhere=send_elsewhere,
+                offline=offline,
+                key_variable=key_variable,
+                seed=work.parameters.seed,
+            )  # fmt: skip
+            suggested = assistance.ask(work, asked)
+            for name in asked.reported:
+                typer.echo(f"model: {name}", err=True)
+            for why, number in sorted(asked.failures.items()):
+                typer.echo(f"{number} answers failed: {why}.", err=True)
+            path = assistance.keep_suggestions(work, suggested)
+        else:
+            suggested, assessed, following = assistance.classify(
+                work, lambda said: typer.echo(said, err=True)
+            )
+            _say_how_good(assessed)
+            typer.echo(assistance.keep_evaluation(work, assessed), err=True)
+            path = assistance.keep_suggestions(work, suggested, following)
+    for why, number in sorted(suggested.rejected.items()):
+        typer.echo(f"{number} suggestions rejected: {why}.", err=True)
+    typer.echo(
+        f"{len(suggested.codes)} codes suggested, {len(suggested.abstained)} left open as unsure, "
+        f"{len(suggested.failed)} answers failed.", err=True,
+    )  # fmt: skip
+    typer.echo(path)
+
+
+def _say_how_good(assessed: "Assessed") -> None:
+    from upr_analysis.words import number
+
+    whole = assessed.scores[assessed.scores["code"] == ""]
+    for one in whole.to_dict("records"):
+        value, low, high = (number(one[name], decimals=3) for name in ("value", "low", "high"))
+        typer.echo(f"{one['statistic']}: {value} ({low} to {high}) on answers held out", err=True)
+    gain = assessed.gain
+    if gain.value == gain.value:
+        value, low, high = (number(one, decimals=3) for one in vars(gain).values())
+        typer.echo(f"50 more coded answers: micro_f1 +{value} ({low} to {high})", err=True)
+    else:
+        typer.echo("What 50 more coded answers would add cannot be told yet.", err=True)
+
+
+@app.command()
+def discover(
+    params: ParamsFile,
+    number: Annotated[
+        int | None,
+        typer.Option(min=2, help="How many to look for. [default: by the answers]",
+                     show_default=False),
+    ] = None,
+    score: Annotated[
+        bool, typer.Option("--score", help="Score the items of word intrusion that were filled in.")
+    ] = False,
+    assignments: Assignments = None,
+    outputs: Outputs = None,
+) -> None:  # fmt: skip
+    """List candidate themes of the answers that no code covers: for reading, never codes.
+
+    Beside them items of word intrusion, to test on readers whether the candidates make sense.
+    """
+    from upr_analysis import assistance
+
+    with _work(params, assignments, outputs) as work:
+        if score:
+            found = assistance.score_intrusion(work)
+            typer.echo(
+                f"{found.right} of {found.answers} intruders found: {found.share:.0f} % "
+                f"({found.low:.0f} to {found.high:.0f}; by chance {found.chance:.0f})."
+            )
+            return
+        table, reasons, path = assistance.discover(work, number)
+    for one in table.to_dict("records"):
+        typer.echo(f"{one['language']}\t{one['terms']}\t{one['answers']} answers", err=True)
+    for language, why in reasons.items():
+        typer.echo(f"{language or 'all languages'}: {why}.", err=True)
+    typer.echo(path)
+
+
+@app.command()
+def export(
+    params: ParamsFile,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new .csv, .qdc or .qdpx.")],
+    assignments: Assignments = None,
+    outputs: Outputs = None,
+) -> None:
+    """Write the codebook (.csv, .qdc), or with answers and codings the project (.qdpx).
+
+    NVivo, MAXQDA, ATLAS.ti, QualCoder and Taguette read REFI-QDA. A project is private.
+    """
+    from upr_analysis.exchange import export_to
+
+    with _work(params, assignments, outputs) as work:
+        export_to(work, file)
+    typer.echo(file.resolve())
+
+
+@app.command(name="import")
+def import_(
+    params: ParamsFile,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv, .qdc or .qdpx.")],
+    independent: Annotated[
+        bool,
+        typer.Option(
+            "--independent", help="Its coders coded blind to each other: measure their agreement."
+        ),
+    ] = False,
+    assignments: Assignments = None,
+    outputs: Outputs = None,
+) -> None:
+    """Read a codebook, to be compared with yours, or a project's codings into the record."""
+    from upr_analysis.codes import today
+    from upr_analysis.exchange import import_from
+
+    basis = "independent" if independent else "assisted"
+    with _work(params, assignments, outputs) as work:
+        done = import_from(work, file, basis, today())
+    for line in (*done.changes, *done.notes):
+        typer.echo(line, err=True)
+    for coder, judged in (done.judged or {}).items():
+        typer.echo(f"{coder}\t{judged} new")
+    if done.codebook:
+        typer.echo(done.codebook)

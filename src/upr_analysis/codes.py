@@ -118,11 +118,13 @@ def make_sheets(
     by: Sequence[str],
     shown: Sequence[str],
     replace: bool,
+    following: pd.DataFrame | None = None,
 ) -> list[tuple[Path, int]]:
     """Write a sheet for each coder; returns each with its number of answers.
 
     Answers that one of them has judged already are not drawn again. `by` are groupings that the
-    sample is stratified by, beside question and language; `shown` those in view of the coders.
+    sample is stratified by, beside question and language; `shown` those in view of the coders. Of
+    `following`, if given, the first are taken as they stand, and no sample is drawn.
     """
     wrong = [name for name in coders if not is_coder(name)]
     if wrong or len({name.casefold() for name in coders}) < len(coders):
@@ -131,29 +133,45 @@ def make_sheets(
             "letters, digits, - and _ that begins with a letter."
         )
     _refuse_unknown_groupings(work, [*by, *shown])
-    standing_sheets = [work.folder / f"{coder}.xlsx" for coder in coders]
-    if not replace and (there := [str(path) for path in standing_sheets if path.exists()]):
-        raise InputError(
-            f"{', '.join(there)} stands, perhaps with a coder's work: read it back with `upr codes "
-            "read` and move it away, or make it anew with --replace."
-        )
+    if not replace:
+        for coder in coders:
+            _refuse_standing(work.folder / f"{coder}.xlsx")
     judged = work.judged()
     done = judged[judged["coder"].isin(coders)]
-    fresh = work.codable
+    fresh = work.codable if following is None else following
     fresh = fresh[~pd.MultiIndex.from_frame(fresh[UNIT]).isin(pd.MultiIndex.from_frame(done[UNIT]))]
     if fresh.empty:
         raise InputError("These coders have judged every answer that holds anything to code.")
     groups = {name: _groups(work, name, fresh) for name in dict.fromkeys([*by, *shown])}
     seed = work.parameters.seed
-    sample = draw_sample(fresh.assign(**groups), size, seed, ["question", "language", *by])
+    fresh = fresh.assign(**groups)
+    if following is None:
+        sample = draw_sample(fresh, size, seed, ["question", "language", *by])
+    else:
+        sample = fresh.head(size or len(fresh))
     keep_version(work.consultation, work.codebook)
     made = []
     for coder, answers in deal(sample, coders, overlap, seed).items():
         view = {work.labels.grouping(name): answers[name].tolist() for name in shown}
         sheet = Sheet(coder, "independent", work.codebook.version, answers, {}, view)
-        content = write_sheet(sheet, work.codebook, work.labels)
-        made.append((work.write(f"{coder}.xlsx", content), len(answers)))
+        made.append((put_sheet(work, sheet, replace), len(answers)))
     return made
+
+
+def put_sheet(work: Work, sheet: Sheet, replace: bool) -> Path:
+    """Write a coder's sheet; InputError where one stands, unless it is to be replaced."""
+    if not replace:
+        _refuse_standing(work.folder / f"{sheet.coder}.xlsx")
+    content = write_sheet(sheet, work.codebook, work.labels)
+    return work.write(f"{sheet.coder}.xlsx", content)
+
+
+def _refuse_standing(path: Path) -> None:
+    if path.exists():
+        raise InputError(
+            f"{path} stands, perhaps with a coder's work: read it back with `upr codes read` and "
+            "move it away, or make it anew with --replace."
+        )
 
 
 def _refuse_unknown_groupings(work: Work, names: Iterable[str]) -> None:
@@ -192,14 +210,20 @@ def take_back(work: Work, paths: Sequence[Path]) -> list[tuple[Read, int]]:
             problems += error.problems
     if problems:
         raise InputError(problems)
-    day = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-    taken = []
-    for read in reads:
-        new = _unlike(read.rows, work.record)
-        if len(new):
-            add_to_record(work.consultation, new, day)
-        taken.append((read, len(new[UNIT].drop_duplicates())))
-    return taken
+    return [(read, record_rows(work, read.rows, today())) for read in reads]
+
+
+def today() -> str:
+    """Return the day, as the record has it."""
+    return datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+
+
+def record_rows(work: Work, rows: pd.DataFrame, day: str) -> int:
+    """Add to the record what is new in a coder's judgements; returns how many answers that are."""
+    new = _unlike(rows, work.record)
+    if len(new):
+        add_to_record(work.consultation, new, day)
+    return len(new[UNIT].drop_duplicates())
 
 
 def _unlike(rows: pd.DataFrame, record: pd.DataFrame) -> pd.DataFrame:

@@ -109,14 +109,15 @@ def add_to_record(consultation: Path, rows: pd.DataFrame, day: str) -> int:
     new = rows.assign(batch=batch, read_on=day)[list(COLUMNS)]
     whole = pd.concat([record, new], ignore_index=True)
     text = whole.to_csv(index=False, quoting=1, lineterminator="\n")
-    _put_in_place(consultation / RECORD, text)
+    put_in_place(consultation / RECORD, text)
     return batch
 
 
-def _put_in_place(path: Path, text: str) -> None:
+def put_in_place(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file beside itself and put it in place whole, for its owner only by default."""
     beside = path.with_name(f".{path.name}.new")
     beside.unlink(missing_ok=True)
-    beside.touch(mode=0o600)
+    beside.touch(mode=mode)
     beside.write_text(text, encoding="utf-8")
     os.replace(beside, path)
 
@@ -141,7 +142,7 @@ def keep_version(consultation: Path, codebook: Codebook) -> None:
         books[codebook.version] = codebook
         content = {name: book.model_dump(mode="json") for name, book in books.items()}
         text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
-        _put_in_place(consultation / VERSIONS, text + "\n")
+        put_in_place(consultation / VERSIONS, text + "\n")
 
 
 def what_changed(before: Codebook, now: Codebook) -> list[str]:

@@ -11,24 +11,18 @@ counted by the matcher itself. Who decides is the researcher: nothing is taken b
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from scipy import sparse
 
-from upr_analysis.codebook import Codebook, read_codebook
-from upr_analysis.exports import read_export
+from upr_analysis.codebook import Codebook
 from upr_analysis.matching import JOINT, WORDS, Matcher
-from upr_analysis.parameters import export_files, read_parameters
 from upr_analysis.patterns import fold
-from upr_analysis.problems import InputError
-from upr_analysis.questionnaire import read_questionnaire
-from upr_analysis.responses import type_responses
 
 MOST: Final = 45  # patterns of a code
 LONGEST: Final = 3  # words of a phrase
@@ -42,6 +36,11 @@ WRITTEN: Final = 1.0  # answers that a written pattern is taken to gain beside t
 LEARNED: Final = 2.0  # answers that a learned pattern is taken to break beside those seen
 HALF_F1: Final = (0.35, 0.45)  # it is kept between these
 ROUNDS: Final = 5
+CONTEXT: Final = 60  # characters shown on either side of a pattern
+COLUMNS: Final = (
+    "code", "language", "pattern", "change", "gains", "breaks", "gained_in", "broken_in",
+    "decision",
+)  # fmt: skip
 
 Change = Literal["add", "keep", "drop"]
 
@@ -225,37 +224,57 @@ def _without_contained(patterns: Sequence[str]) -> list[str]:
 
 
 def proposals_of(
-    open_responses: pd.DataFrame, imported: pd.DataFrame, codebook: Codebook, most: int = MOST
-) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield each code that people gave, with what is proposed for it: COLUMNS, a row a pattern.
+    answers: pd.DataFrame, given: pd.DataFrame, codebook: Codebook, most: int = MOST
+) -> Iterator[pd.DataFrame]:
+    """Yield a table for each code that people gave (COLUMNS, a row a pattern).
 
-    `imported` are respondent, question and code, as the export holds them. Patterns are proposed
-    a language, where each answer's is known; else for all answers together, as of language "".
+    `answers` are the open responses that people judged, `given` respondent, question and code.
+    Patterns are proposed a language, where each answer's is known; else for all answers together,
+    as of language "". `gained_in` and `broken_in` show one answer of each kind round the pattern.
     """
-    answered = open_responses[open_responses["state"] == "answered"].reset_index(drop=True)
-    answered = answered[answered["question"].isin(imported["question"])]
-    languages = answered["language"].astype("object").where(answered["language"].notna(), "")
+    languages = answers["language"].astype("object").where(answers["language"].notna(), "")
     proposers = {}
-    for tag, some in answered.groupby(languages, sort=True):
+    for tag, some in answers.groupby(languages, sort=True):
         language = str(tag)
         written = {code.name: _written(code.patterns, language) for code in codebook.codes}
-        proposer = Proposer(
-            some["text"].tolist(),
-            [pattern for patterns in written.values() for pattern in patterns],
-            _written(codebook.negations, language),
-        )
-        proposers[language] = (some, proposer, written)
+        negations = _written(codebook.negations, language)
+        every = [pattern for patterns in written.values() for pattern in patterns]
+        proposer = Proposer(some["text"].tolist(), every, negations)
+        proposers[language] = (some, proposer, written, negations)
     keys = ["respondent", "question"]
-    for name, coded in imported.groupby("code", sort=True):
+    for name, coded in given.groupby("code", sort=True):
         code, rows = str(name), []
-        given = pd.MultiIndex.from_frame(coded[keys])
-        for language, (some, proposer, written) in proposers.items():
-            truth = np.asarray(pd.MultiIndex.from_frame(some[keys]).isin(given))
+        units = pd.MultiIndex.from_frame(coded[keys])
+        for language, (some, proposer, written, negations) in proposers.items():
+            truth = np.asarray(pd.MultiIndex.from_frame(some[keys]).isin(units))
+            found = proposer.propose(truth, written.get(code, []), most)
+            shown = _in_context([one.pattern for one in found], negations, some["text"], truth)
             rows += [
-                (code, language, one.pattern, one.change, one.gains, one.breaks)
-                for one in proposer.propose(truth, written.get(code, []), most)
+                (code, language, one.pattern, one.change, one.gains, one.breaks, *examples, "")
+                for one, examples in zip(found, shown, strict=True)
             ]
-        yield code, pd.DataFrame(rows, columns=list(COLUMNS))
+        yield pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _in_context(
+    patterns: Sequence[str], negations: Sequence[str], texts: pd.Series, truth: np.ndarray
+) -> list[tuple[str, str]]:
+    """Return of each pattern an answer with the code and one without, cut to what stands round."""
+    found = Matcher([(one,) for one in patterns], negations).find(
+        pa.array(texts, type=pa.large_string())
+    )
+    words = texts.tolist()
+    shown = [["", ""] for _ in patterns]
+    for text, pattern, start, end in zip(
+        found.text.tolist(), found.code.tolist(), found.start, found.end, strict=True
+    ):
+        side = 0 if truth[text] else 1
+        if not shown[pattern][side]:
+            begin, stop = max(0, start - CONTEXT), end + CONTEXT
+            around = " ".join(words[text][begin:stop].split())
+            cut = "…" if stop < len(words[text]) else ""
+            shown[pattern][side] = f"{'…' if begin else ''}{around}{cut}"
+    return [(with_code, without) for with_code, without in shown]
 
 
 def _written(of_language: Mapping[str, Sequence[str]], language: str) -> list[str]:
@@ -264,41 +283,15 @@ def _written(of_language: Mapping[str, Sequence[str]], language: str) -> list[st
     return [one for some in those for one in some]
 
 
-COLUMNS: Final = ("code", "language", "pattern", "change", "gains", "breaks")
+def with_decisions(content: dict[str, Any], decided: Iterable[tuple[str, str, str, str]]) -> None:
+    """Put accepted proposals into a codebook's content, in place.
 
-
-@dataclass(frozen=True)
-class Proposing:
-    """Proposals that are being made: a table a code, how many there will be, and for where."""
-
-    codes: Iterator[pd.DataFrame]
-    number: int
-    path: Path
-
-    def write(self, found: Sequence[pd.DataFrame]) -> Path:
-        """Write the tables as csv, for their owner only, since patterns are words of answers."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.path.touch(mode=0o600)
-        table = pd.concat(found, ignore_index=True)
-        self.path.write_text(table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
-        return self.path
-
-
-def write_proposals(
-    params: Path, assignments: tuple[str, ...], root: Path, outputs: Path
-) -> Proposing:
-    """Begin to propose patterns for a run's codes; InputError where people gave none."""
-    parameters = read_parameters(params, assignments)
-    consultation = root / "data" / parameters.consultation
-    questionnaire = read_questionnaire(consultation)
-    export = read_export(export_files(parameters, root), questionnaire)
-    typed = type_responses(export, questionnaire, parameters.seed)
-    if typed.imported.empty:
-        raise InputError(
-            f"{parameters.consultation}: nobody coded any answer in the export. A question of the "
-            "role codes, with codes_of, holds codes that people gave."
-        )
-    codebook = read_codebook(consultation)
-    tables = (table for _, table in proposals_of(typed.open_responses, typed.imported, codebook))
-    path = outputs / "proposals" / f"{parameters.consultation}.csv"
-    return Proposing(tables, typed.imported["code"].nunique(), path)
+    `decided` are code, language, pattern and change of each that is accepted.
+    """
+    codes = {code["name"]: code for theme in content["themes"] for code in theme["codes"]}
+    for code, language, pattern, change in decided:
+        own = codes[code].setdefault("patterns", {}).setdefault(language, [])
+        if change == "drop" and pattern in own:
+            own.remove(pattern)
+        elif change == "add" and pattern not in own:
+            own.append(pattern)

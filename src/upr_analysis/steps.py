@@ -25,7 +25,13 @@ READS: Final = {
     "01_ingest": frozenset({"questionnaire.yml", "invented.sha256"}),
     "02_clean": frozenset({"questionnaire.yml", "places.yml", "back_coding.csv"}),
     "03_thematic_coding": frozenset(
-        {"questionnaire.yml", "codebook.yml", "codings.csv", "codebook_versions.json"}
+        {
+            "questionnaire.yml",
+            "codebook.yml",
+            "codings.csv",
+            "codebook_versions.json",
+            "suggestions.json",
+        }
     ),
     "04_cross_tabs": frozenset({"questionnaire.yml", "codebook.yml", "report.yml"}),
     "05_figures": frozenset({"questionnaire.yml", "codebook.yml"}),

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 from babel import Locale
@@ -17,7 +17,7 @@ from upr_analysis.labels import Labels
 from upr_analysis.places import name_of
 from upr_analysis.questionnaire import Questionnaire
 from upr_analysis.reliability import ALL_LANGUAGES, CODERS, PATTERNS, WHOLE_SETS
-from upr_analysis.tables import captioned
+from upr_analysis.tables import captioned, with_interval
 
 
 def state_table(states: pd.DataFrame, unasked: int, labels: Labels) -> Table:
@@ -209,14 +209,14 @@ def _agreement_table(
     shown = []
     for code in enough["code"].unique():
         values = [labels.item(CODES, code)]
-        values += [_agreement_cell(cells.loc[(code, name)], labels) for name in names]
+        values += [with_interval(cells.loc[(code, name)], labels) for name in names]
         shown.append(values)
     sets = rows[(rows["code"] == WHOLE_SETS) & rows["assessable"]].set_index("statistic")
     rare = by_code.loc[~by_code["assessable"], "code"].unique()
     notes = [labels.say("agreement.note")]
     if len(sets):
         alphas = {
-            name: _agreement_cell(sets.loc[f"krippendorff_alpha_{name}"], labels)
+            name: with_interval(sets.loc[f"krippendorff_alpha_{name}"], labels)
             for name in ("masi", "jaccard")
         }
         notes.append(labels.say("agreement.sets", **alphas))
@@ -233,16 +233,6 @@ def _agreement_table(
     return captioned(
         pd.DataFrame(shown, columns=heads), caption, labels, key, " ".join(notes), numbers=True
     )
-
-
-def _agreement_cell(row: Any, labels: Labels) -> str:
-    """Return a statistic with its interval, if it has one."""
-    if pd.isna(row["value"]):
-        return labels.say("agreement.undefined")
-    value = labels.number(row["value"], 2)
-    if pd.isna(row["low"]):
-        return value
-    return f"{value} [{labels.number(row['low'], 2)}\N{EN DASH}{labels.number(row['high'], 2)}]"
 
 
 def accounting_table(accounting: pd.DataFrame, labels: Labels) -> Table:

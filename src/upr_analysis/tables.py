@@ -310,6 +310,16 @@ def _interval(low: Any, high: Any, base: int, labels: Labels) -> object:
     return f"{labels.percent(low, base)}\N{EN DASH}{labels.percent(high, base)}"
 
 
+def with_interval(row: Any, labels: Labels) -> str:
+    """Return `value` of a row with `low` and `high`, if it has them; undefined is said."""
+    if pd.isna(row["value"]):
+        return labels.say("agreement.undefined")
+    value = labels.number(row["value"], 2)
+    if pd.isna(row["low"]):
+        return value
+    return f"{value} [{labels.number(row['low'], 2)}\N{EN DASH}{labels.number(row['high'], 2)}]"
+
+
 def _decimal(value: Any, decimals: int, labels: Labels) -> object:
     if pd.isna(value):
         return None
