@@ -5,8 +5,8 @@ With `--score-10-13` it learns from sessions 1-9 and suggests for 10-13, on whic
 chosen. `--few` takes the mean of ten draws of 200 codings, `--curve` says what more codings would
 bring. Beside it stands what it is to beat: words and characters, one linear machine a code.
 
-The codebook's own patterns are left out, since they were learned from sessions 1-9. Intervals draw
-States under review again.
+The patterns are those written from UPR Info's rules alone, since the codebook's own were learned
+from sessions 1-9. Intervals draw States under review again.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from sklearn.svm import LinearSVC
 
 from upr_analysis.classifier import train
 from upr_analysis.codebook import Codebook, read_codebook
+from upr_analysis.documents import read_model
 from upr_analysis.exports import read_export
 from upr_analysis.parameters import export_files, read_parameters
 from upr_analysis.questionnaire import read_questionnaire
@@ -60,9 +61,11 @@ def read(last: int) -> Coded:
     answers = typed.open_responses.merge(people, on="respondent")
     codings = typed.imported[typed.imported["respondent"].isin(answers["respondent"])]
     book = read_codebook(ROOT / "data" / NAME)
+    rules = read_model(ROOT / "benchmarks" / "codebook_from_rules.yml", Codebook)
+    written = {code.name: {"patterns": code.patterns} for code in rules.codes}
     themes = [
         theme.model_copy(
-            update={"codes": tuple(c.model_copy(update={"patterns": {}}) for c in theme.codes)}
+            update={"codes": tuple(c.model_copy(update=written[c.name]) for c in theme.codes)}
         )
         for theme in book.themes
     ]

@@ -6,10 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from coders import BOOK, HARD
 from filelock import FileLock
 
+from upr_analysis.codebook import Codebook
+from upr_analysis.codes import Work
 from upr_analysis.documents import as_model, parse_yaml
+from upr_analysis.labels import Labels
+from upr_analysis.parameters import Parameters
 from upr_analysis.questionnaire import Questionnaire
 
 ROOT = Path(__file__).parent.parent
@@ -147,3 +153,30 @@ def tiny_upr(tiny: Path):
         )  # fmt: skip
 
     return run
+
+
+@pytest.fixture
+def work(tmp_path, questionnaire) -> Work:
+    names = [f"r{n:02}" for n in range(20)]
+    texts = [HARD[n] if n < len(HARD) else f"The fee of {n}" for n in range(20)]
+    answers = pd.DataFrame(
+        {"respondent": names, "question": "Q6", "text": texts, "language": ["en", "fr"] * 10,
+         "state": "answered"}
+    )  # fmt: skip
+    memberships = pd.DataFrame(
+        {"respondent": [*names[:12], names[0]], "grouping": "region",
+         "group": ["africa"] * 12 + ["asia"]}
+    )  # fmt: skip
+    codebook = as_model(parse_yaml(BOOK, "small"), Codebook, "small")
+    (tmp_path / "data").mkdir()
+    return Work(
+        Parameters(),
+        tmp_path / "data",
+        tmp_path / "sheets",
+        questionnaire,
+        codebook,
+        Labels(questionnaire, codebook, "en", ""),
+        answers,
+        memberships,
+        pd.DataFrame({"respondent": [], "question": [], "code": []}, dtype="str"),
+    )

@@ -7,109 +7,20 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import xlsxwriter
+from coders import cells_of, fill, sheets_of
 from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from python_calamine import CalamineWorkbook
 
-from upr_analysis.codebook import Codebook
 from upr_analysis.codes import (
-    Work,
     agreement_of,
     how_far,
     make_adjudication,
-    make_sheets,
     take_back,
 )
 from upr_analysis.codings import RECORD, consensus
-from upr_analysis.documents import as_model, parse_yaml
-from upr_analysis.labels import Labels
-from upr_analysis.parameters import Parameters
 from upr_analysis.problems import InputError
 from upr_analysis.sheets import NONE, PIECE, deal, draw_sample
-
-BOOK = """
-title: {en: Small}
-themes:
-  - name: access
-    label: {en: Access}
-    definition: Whether one can take part.
-    codes:
-      - {name: languages, label: {en: Languages}, definition: Other languages.}
-      - {name: cost, label: {en: Cost}, definition: =1+1, patterns: {en: [fee]}}
-  - name: money
-    label: {en: Money}
-    definition: What it costs.
-    codes:
-      - {name: funds, label: {en: Cost}, definition: Funds.}
-"""
-HARD = [
-    "=HYPERLINK(\"http://x\")", "<script>alert(1)</script>", "$x$ & \"y\"", "السلام عليكم",
-    "a line\nand another", "+41 22", "word " * 5000, "😀 e\u0301", "'quoted", "-1",
-]  # fmt: skip
-
-
-@pytest.fixture
-def work(tmp_path, questionnaire) -> Work:
-    names = [f"r{n:02}" for n in range(20)]
-    texts = [HARD[n] if n < len(HARD) else f"The fee of {n}" for n in range(20)]
-    answers = pd.DataFrame(
-        {"respondent": names, "question": "Q6", "text": texts, "language": ["en", "fr"] * 10,
-         "state": "answered"}
-    )  # fmt: skip
-    memberships = pd.DataFrame(
-        {"respondent": [*names[:12], names[0]], "grouping": "region",
-         "group": ["africa"] * 12 + ["asia"]}
-    )  # fmt: skip
-    codebook = as_model(parse_yaml(BOOK, "small"), Codebook, "small")
-    (tmp_path / "data").mkdir()
-    return Work(
-        Parameters(),
-        tmp_path / "data",
-        tmp_path / "sheets",
-        questionnaire,
-        codebook,
-        Labels(questionnaire, codebook, "en", ""),
-        answers,
-        memberships,
-        pd.DataFrame({"respondent": [], "question": [], "code": []}, dtype="str"),
-    )
-
-
-def cells_of(path: Path) -> dict[str, list[list[str]]]:
-    book = CalamineWorkbook.from_path(path)
-    return {
-        name: [[str(cell) for cell in row] for row in book.get_sheet_by_name(name).to_python()]
-        for name in book.sheet_names
-    }
-
-
-def fill(path: Path, codes, target: Path | None = None, **changes) -> Path:
-    """Save a sheet as a coder would: `codes` of each respondent into its cells for codes."""
-    sheets = cells_of(path)
-    rows = sheets["Coding"]
-    first = rows[0].index("code 1")
-    for row in rows[1:]:
-        for place, code in enumerate(codes.get(row[0], ())):
-            row[first + place] = code
-    for name, (old, new) in changes.items():
-        sheets[name] = [[new if cell == old else cell for cell in row] for row in sheets[name]]
-    target = target or path
-    with xlsxwriter.Workbook(target, {"strings_to_formulas": False}) as book:
-        for name, those in sheets.items():
-            page = book.add_worksheet(name)
-            for place, row in enumerate(those):
-                for column, cell in enumerate(row):
-                    page.write_string(place, column, cell)
-    return target
-
-
-def sheets_of(work, coders=("Ana", "Ben"), size=None, overlap=1.0, **options):
-    made = make_sheets(
-        work, coders, size, overlap, options.get("by", ()), options.get("shown", ()), False
-    )
-    return [path for path, _ in made]
 
 
 def test_a_sheet_holds_every_answer_as_stored_and_runs_nothing(work):

@@ -2,7 +2,6 @@
 
 import os
 import runpy
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,10 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from upr_analysis.codebook import Codebook
-from upr_analysis.documents import read_model
+from upr_analysis.documents import as_model, parse_yaml, read_model
 from upr_analysis.matching import Matcher
-from upr_analysis.problems import InputError
-from upr_analysis.proposals import Proposal, Proposer, Proposing, write_proposals
+from upr_analysis.proposals import CONTEXT, Proposal, Proposer, proposals_of, with_decisions
 
 SHARED = ROOT / os.environ.get("UPR_SHARED", "../shared")
 
@@ -100,68 +98,64 @@ def test_gains_and_breaks_are_what_the_matcher_finds(coded, written):
         before |= new
 
 
-QUESTIONNAIRE = """
-title: {en: Coded}
-about: {en: Made for the tests.}
-survey:
-  - {name: Q1, type: text, label: {en: Why}}
-  - {name: Q2, type: select_multiple codes, label: {en: Codes}, role: codes, codes_of: Q1}
-choices:
-  codes: [{name: water, label: {en: Water}}, {name: law, label: {en: Law}}]
+BOOK = """
+title: {en: C}
+themes:
+  - name: t
+    label: {en: T}
+    definition: d
+    codes:
+      # what is dry
+      - name: water
+        label: {en: W}
+        definition: d
+        patterns: {en: [late, dry !3, rain], fr: [train]}
+negations: {en: [wells]}
 """
 
 
-def project(folder: Path, rows: list[str]) -> Path:
-    (folder / "data" / "coded").mkdir(parents=True)
-    (folder / "params").mkdir()
-    (folder / "notebooks").mkdir()
-    (folder / "pyproject.toml").write_text("")
-    (folder / "data" / "coded" / "questionnaire.yml").write_text(QUESTIONNAIRE)
-    (folder / "data" / "coded" / "export.csv").write_text("\n".join(["Why,Codes", *rows]) + "\n")
-    params = folder / "params" / "coded.yml"
-    params.write_text('consultation: coded\ndate: "2026-01-01"\n')
-    return params
+def coded(texts=TEXTS[:11]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return answers, and the code water of those that speak of a well."""
+    answers = pd.DataFrame(
+        {"respondent": [f"r{n}" for n in range(len(texts))], "question": "Q", "text": texts,
+         "language": "en", "state": "answered"}
+    )  # fmt: skip
+    given = answers.loc[answers["text"].str.contains("well"), ["respondent", "question"]]
+    return answers, given.assign(code="water")
 
 
-def proposing(params: Path) -> Proposing:
-    root = params.parent.parent
-    return write_proposals(params, (), root, root / "outputs")
-
-
-def test_proposals_are_written_for_their_owner_only(tmp_path):
-    coded = [f"{text},{'Water' if 'well' in text else 'Law'}" for text in TEXTS[:11]]
-    begun = proposing(project(tmp_path, coded))
-    path = begun.write(list(begun.codes))
-    assert path.stat().st_mode & 0o777 == 0o600
-    table = pd.read_csv(path)
-    assert table[table["code"] == "water"].values.tolist() == [
-        ["water", "en", "well*", "add", 3, 0]
-    ]
-    assert begun.number == table["code"].nunique() == 2
-
-
-def test_the_codebooks_patterns_of_the_answers_language_are_kept_or_dropped(tmp_path):
-    params = project(
-        tmp_path, [f"{text},{'Water' if 'well' in text else ''}" for text in TEXTS[:11]]
-    )
-    (tmp_path / "data" / "coded" / "codebook.yml").write_text(
-        "title: {en: C}\nthemes:\n  - name: t\n    label: {en: T}\n    definition: d\n    codes:\n"
-        "      - name: water\n        label: {en: W}\n        definition: d\n"
-        "        patterns: {en: [late, dry !3, rain], fr: [train]}\nnegations: {en: [wells]}\n"
-    )
-    (found,) = proposing(params).codes
+def test_the_codebooks_patterns_of_the_answers_language_are_kept_or_dropped():
+    book = as_model(parse_yaml(BOOK, "small"), Codebook, "small")
+    (found,) = proposals_of(*coded(), book)
     assert found[["pattern", "change", "gains", "breaks"]].values.tolist() == [
         ["dry !3", "keep", 2, 0],  # and not in "wells run dry"
         ["rain", "keep", 0, 0],
         ["late", "drop", 0, 3],
     ]
+    assert found["broken_in"].tolist() == ["", "", "The train was late"]
+    assert found["gained_in"].tolist() == ["the well is dry", "", ""]
 
 
-def test_without_codings_nothing_is_proposed_and_nothing_written(tmp_path):
-    params = project(tmp_path, [f"{text}," for text in TEXTS[:5]])
-    with pytest.raises(InputError, match="nobody coded any answer in the export"):
-        proposing(params)
-    assert not (tmp_path / "outputs").exists()
+def test_a_pattern_is_shown_in_context_and_cut():
+    long = f"{'before ' * 20}the well {'after ' * 20}"
+    bare = as_model(parse_yaml("title: {en: C}\nthemes: []", "small"), Codebook, "small")
+    (found,) = proposals_of(*coded([long, *TEXTS]), bare)
+    shown = found.loc[found["pattern"] == "well*", "gained_in"].item()
+    assert "before the well after" in shown
+    assert shown[0] == shown[-1] == "…"
+    assert len(shown) < 2 * CONTEXT + 10
+
+
+def test_accepted_patterns_go_into_the_content_of_a_codebook_and_dropped_ones_out():
+    content = parse_yaml(BOOK, "small")
+    with_decisions(
+        content,
+        [("water", "en", "well*", "add"), ("water", "en", "late", "drop"),
+         ("water", "es", "pozo*", "add"), ("water", "en", "rain", "add")],
+    )  # fmt: skip
+    assert content["themes"][0]["codes"][0]["patterns"] == {
+        "en": ["dry !3", "rain", "well*"], "fr": ["train"], "es": ["pozo*"],
+    }  # fmt: skip
 
 
 @pytest.mark.skipif(

@@ -12,7 +12,9 @@ from upr_analysis.back_coding import SHEET, Decisions, read_decisions
 from upr_analysis.cleaning import is_timed, values_of
 from upr_analysis.codebook import Codebook, read_codebook
 from upr_analysis.coding import pattern_use
+from upr_analysis.codings import read_record, read_versions
 from upr_analysis.documents import label
+from upr_analysis.evaluation import read_evaluation
 from upr_analysis.exports import MOST_NAMED, Export, read_export
 from upr_analysis.marks import fold_label
 from upr_analysis.parameters import (
@@ -82,6 +84,11 @@ def _notes(
         f"{name}: {count} answers hold words that are no declared option, and count as 'other'."
         for name, count in undeclared.items()
     ]
+    notes += [
+        f"{one.name} asks for consent, and no option has the role consents: nobody is quoted."
+        for one in questionnaire.with_role("consent")
+        if not any(choice.role == "consents" for choice in questionnaire.options(one))
+    ]
     if idle:
         notes.append(f"{SHEET}: {idle} of {len(decisions)} decided answers are given by nobody.")
     if typed:
@@ -150,7 +157,8 @@ def _check_inputs(
     questionnaire = _tried(problems, read_questionnaire, folder)
     codebook = _tried(problems, read_codebook, folder)
     report = _tried(problems, read_report, folder)
-    _tried(problems, place_corrections, folder)
+    for read in (place_corrections, read_record, read_versions, read_evaluation):
+        _tried(problems, read, folder)
     if questionnaire is not None:
         _tried(problems, read_decisions, folder, questionnaire)
         problems += _parameter_problems(parameters, questionnaire)

@@ -3,10 +3,10 @@
 A linear support vector machine on words and characters; one on which words, and pairs of words near
 each other, are how much commoner with the code (Wang and Manning 2012, ACL, 90-94); how much an
 answer is like the code's definition; and whether patterns are found, those of the codebook and
-those that its codings propose. What each says of answers that it has not learned from is joined by
-one logistic regression for all codes, from which a code departs as far as its answers bear out:
-so it holds with 200 coded answers and with codes that hardly any answer has, which are then known
-by definition. Texts only: nothing else about a respondent is looked at.
+those that the codings make of them. What each says of answers that it has not learned from is
+joined by one logistic regression for all codes, from which a code departs as far as its answers
+bear out: so it holds with 200 coded answers and with codes that hardly any answer has, which are
+then known by definition. Texts only: nothing else about a respondent is looked at.
 """
 
 import unicodedata
@@ -43,7 +43,6 @@ BAND: Final = 0.5  # log-odds on either side of a code's threshold, within which
 FEWEST_JUDGED: Final = 20  # coded answers, to learn anything
 FEWEST_GIVEN: Final = 3  # answers with a code, below which it is known by definition only
 NEAR: Final = 20  # words apart, for two to be a pair
-LEARNED: Final = 25  # patterns proposed for a code
 SHARED: Final = 60  # answers with a code, at which half of its threshold is its own
 LOOSE: Final = 0.03  # how freely a code departs from the others (inverse L2 penalty)
 LEAST: Final = 0.25  # of the heaviest word's weight, for its neighbours to be evidence
@@ -198,6 +197,11 @@ class _Learner:
         from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
         self._names = [code.name for code in codebook.codes]
+        self.written = [
+            [pattern for patterns in code.patterns.values() for pattern in patterns]
+            for code in codebook.codes
+        ]
+        self.negations = [word for words in codebook.negations.values() for word in words]
         self._coder = DictionaryCoder(codebook)
         documents = [
             (text, place) for place, code in enumerate(codebook.codes) for text in _defining(code)
@@ -299,11 +303,13 @@ class _Experts:
             _machine(_normal(held.multiply(ratios).tocsr()), one, seed)
             for ratios, one in zip(self._ratios, is_given.T, strict=True)
         ]
-        proposer = Proposer(features.texts.tolist())
-        self._patterns = [
-            tuple(one.pattern for one in proposer.propose(column, most=LEARNED))
-            for column in given.T
+        every = [pattern for patterns in learner.written for pattern in patterns]
+        proposer = Proposer(features.texts.tolist(), every, learner.negations)
+        patterns = [
+            [one.pattern for one in proposer.propose(*pair) if one.change != "drop"]
+            for pair in zip(given.T, learner.written, strict=True)
         ]
+        self._matcher = Matcher(patterns, learner.negations)
         self._defining, self._of = defining.weighed, learner.of
 
     def say(self, features: _Features) -> np.ndarray:
@@ -319,7 +325,7 @@ class _Experts:
         by_definition = np.column_stack(
             [likeness[:, self._of == code].max(axis=1) for code in range(len(self._ratios))]
         )
-        found = Matcher(self._patterns).find(pa.array(features.texts, type=pa.large_string()))
+        found = self._matcher.find(pa.array(features.texts, type=pa.large_string()))
         by_pattern = np.zeros(by_words.shape)
         by_pattern[found.text, found.code] = 1
         return np.stack([by_words, by_ratios, by_definition, by_pattern, features.hits], axis=2)
