@@ -43,8 +43,8 @@ BAND: Final = 0.5  # log-odds on either side of a code's threshold, within which
 FEWEST_JUDGED: Final = 20  # coded answers, to learn anything
 FEWEST_GIVEN: Final = 3  # answers with a code, below which it is known by definition only
 NEAR: Final = 20  # words apart, for two to be a pair
-SHARED: Final = 60  # answers with a code, at which half of its threshold is its own
-LOOSE: Final = 0.03  # how freely a code departs from the others (inverse L2 penalty)
+SHARED: Final = 400  # answers with a code, at which half of its threshold is its own
+LOOSE: Final = 0.01  # how freely a code departs from the others (inverse L2 penalty)
 LEAST: Final = 0.25  # of the heaviest word's weight, for its neighbours to be evidence
 KEYS: Final = ["respondent", "question"]
 
