@@ -128,7 +128,7 @@ def main() -> None:
         sizes, seeds = (SIZES, range(3)) if asked.curve else ((CODINGS,), range(DRAWS))
         for way, predict in ways.items():
             curve = learning_curve(predict, coded.given, is_held, sizes, seeds)
-            print(way, curve.groupby("answers")[["micro_f1", "macro_f1"]].mean().round(3))
+            print(way, curve.groupby("answers")[["micro_f1", "macro_f1"]].mean().round(4))
             if asked.curve:
                 print("expected gain of 50 more", expected_gain(curve))
         return
@@ -138,7 +138,7 @@ def main() -> None:
         found[way] = predict(learn, held)
         print(f"{way}: {len(learn)} learned from, {time.process_time() - began:.0f} s")
         table = scores(given, found[way], names, states, SEED)
-        print(table[table["statistic"].eq("f1") | table["code"].eq("")].round(3).to_string())
+        print(table[table["statistic"].eq("f1") | table["code"].eq("")].round(4).to_string())
         often = table[table["statistic"].eq("f1") & table["base"].ge(FEWEST_POSITIVES)]
         print(f"macro_f1 of codes with {FEWEST_POSITIVES} or more: {often['value'].mean():.4f}")
     print(gain(given, found["classifier"], found["baseline"], states, SEED).round(4).to_string())

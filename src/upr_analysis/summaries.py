@@ -175,8 +175,8 @@ def coders_table(
 
 
 STATISTICS: Final = (
-    "prevalence", "percent_agreement", "positive_agreement", "negative_agreement", "cohen_kappa",
-    "fleiss_kappa", "krippendorff_alpha", "gwet_ac1",
+    "prevalence", "krippendorff_alpha", "cohen_kappa", "fleiss_kappa", "positive_agreement",
+    "negative_agreement", "percent_agreement", "gwet_ac1",
 )  # fmt: skip
 
 
@@ -204,6 +204,8 @@ def _agreement_table(
     enough = by_code[by_code["assessable"]]
     used = enough[enough["value"].notna()]["statistic"]
     names = [name for name in STATISTICS if name in set(used)]
+    if "cohen_kappa" in names:  # of two coders Fleiss' says nearly the same
+        names.remove("fleiss_kappa")
     cells = enough.set_index(["code", "statistic"])
     heads = [labels.say("codebook.code"), *(labels.say(f"agreement.{name}") for name in names)]
     shown = []
