@@ -20,8 +20,7 @@ from upr_analysis.codings import (
     judgements,
     keep_version,
     read_record,
-    read_versions,
-    stale_versions,
+    stale_since,
     standing,
 )
 from upr_analysis.labels import Labels
@@ -29,7 +28,7 @@ from upr_analysis.parameters import Parameters
 from upr_analysis.pipeline import Runner
 from upr_analysis.problems import InputError, did_you_mean
 from upr_analysis.questionnaire import Questionnaire, read_questionnaire
-from upr_analysis.reliability import agreement_between_coders, agreement_with_patterns
+from upr_analysis.reliability import agreement_of_everyone
 from upr_analysis.sheets import Read, Sheet, deal, draw_sample, read_sheet, write_sheet
 from upr_analysis.words import say
 
@@ -280,7 +279,7 @@ def _as_labels(judged: pd.DataFrame, answers: pd.DataFrame, labels: Labels) -> l
 
 def how_far(work: Work) -> list[str]:
     """Return how far coding has come, a line each: by coder, twice coded, in dispute, stale."""
-    record, judged = work.record, work.judged()
+    judged = work.judged()
     together, codable = consensus(judged), work.codable
     lines = [
         f"{coder}: {len(those)} answers ({', '.join(sorted(set(those['basis'])))})"
@@ -293,7 +292,7 @@ def how_far(work: Work) -> list[str]:
         f"people, {twice} by two or more; {open_ones} are in dispute."
     )
     lines += [f"Left out, {why}: {number}." for why, number in sorted(work.coded.left_out.items())]
-    stale = stale_versions(record, work.codebook, read_versions(work.consultation))
+    stale = stale_since(work.consultation, work.codebook)
     for version, changes in stale.items():
         number = int((judged["codebook_version"] == version).sum())
         lines.append(f"Stale: {number} judgements by codebook {version}: {'; '.join(changes)}.")
@@ -302,11 +301,5 @@ def how_far(work: Work) -> list[str]:
 
 def agreement_of(work: Work) -> pd.DataFrame:
     """Return how far coders agree with each other, and the patterns with them (private)."""
-    seed = work.parameters.seed
-    return pd.concat(
-        [
-            agreement_between_coders(work.judged(), work.open_responses, work.codebook, seed),
-            agreement_with_patterns(work.coded, work.open_responses, work.codebook, seed),
-        ],
-        ignore_index=True,
-    )
+    record, seed = work.record, work.parameters.seed
+    return agreement_of_everyone(work.coded, record, work.open_responses, work.codebook, seed)

@@ -173,6 +173,11 @@ def stale_versions(
     return found
 
 
+def stale_since(consultation: Path, codebook: Codebook) -> dict[str, list[str]]:
+    """Return `stale_versions` of a consultation's record and of the codebooks kept with it."""
+    return stale_versions(read_record(consultation), codebook, read_versions(consultation))
+
+
 def in_force(record: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the judgements in force: each coder's last of an answer.
 

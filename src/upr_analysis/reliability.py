@@ -9,7 +9,7 @@ import pandas as pd
 from upr_analysis.agreement import FEWEST_POSITIVES, Estimate, agreement, jaccard, masi, set_alpha
 from upr_analysis.codebook import Codebook
 from upr_analysis.coding import MACHINE
-from upr_analysis.codings import UNIT, Coded, independent
+from upr_analysis.codings import UNIT, Coded, independent, judgements, standing
 
 COLUMNS: Final = (
     "between", "language", "code", "statistic", "value", "low", "high", "positives", "answers",
@@ -43,6 +43,21 @@ def agreement_between_coders(
     ]
     names = [code.name for code in codebook.codes]
     return _table(CODERS, sets, names, open_responses, seed)
+
+
+def agreement_of_everyone(
+    coded: Coded, record: pd.DataFrame, open_responses: pd.DataFrame, codebook: Codebook, seed: int
+) -> pd.DataFrame:
+    """Return COLUMNS of coders with each other, then of the patterns with people.
+
+    `record` is what people coded, `coded` what a run makes of it.
+    """
+    judged, _ = standing(judgements(record), open_responses, codebook)
+    both = [
+        agreement_between_coders(judged, open_responses, codebook, seed),
+        agreement_with_patterns(coded, open_responses, codebook, seed),
+    ]
+    return pd.concat(both, ignore_index=True)
 
 
 def agreement_with_patterns(
