@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: appendix test lab bench clean lock
+.PHONY: appendix test lab suggest bench clean lock
 appendix: $(VENV)/core ## run the consultation of PARAMS and print the path of its appendix
 	@$(BIN)/upr run $(PARAMS)
 
@@ -20,6 +20,8 @@ test: $(VENV)/test ## style, types, tests
 lab: $(VENV)/lab ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab $(LAB_FLAGS) $(NOTEBOOK)
 
+suggest: $(VENV)/suggest ## what `upr codes suggest` and `discover` need
+
 bench: $(VENV)/test ## measure, side by side
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
@@ -27,7 +29,7 @@ clean: ## remove what was generated; releases are kept
 	rm -rf outputs $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 lock: ## compile the locks again (needs uv)
-	for extra in "" test lab; do \
+	for extra in "" test lab suggest; do \
 	  uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	    --python-version 3.11 pyproject.toml --extra build $${extra:+--extra $$extra} \
 	    $${extra:+--constraints requirements.lock} --output-file requirements$${extra:+-$$extra}.lock; \
@@ -51,4 +53,8 @@ $(VENV)/test: requirements-test.lock $(VENV)/core
 
 $(VENV)/lab: requirements-lab.lock $(VENV)/core
 	@$(PIP) install --require-hashes -r requirements-lab.lock
+	@touch $@
+
+$(VENV)/suggest: requirements-suggest.lock $(VENV)/core
+	@$(PIP) install --require-hashes -r requirements-suggest.lock
 	@touch $@

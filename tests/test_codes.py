@@ -3,22 +3,26 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from coders import cells_of, fill, sheets_of
+from coders import BOOK, cells_of, fill, sheets_of
 from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from upr_analysis.codebook import Codebook
 from upr_analysis.codes import (
     agreement_of,
     how_far,
     make_adjudication,
+    make_sheets,
     take_back,
 )
 from upr_analysis.codings import RECORD, consensus
+from upr_analysis.documents import as_model, parse_yaml
 from upr_analysis.problems import InputError
 from upr_analysis.sheets import NONE, PIECE, deal, draw_sample
 
@@ -101,6 +105,44 @@ def test_an_answer_that_changed_or_went_is_refused(work):
         take_back(work, [fill(path, {}, Coding=("r07", "r77"))])
 
 
+def test_a_column_that_is_gone_or_sorted_by_itself_is_refused(work):
+    (path,) = sheets_of(work, ["Ana"])
+    fill(path, {"r00": ["languages"], "r01": ["funds"]})
+    whole = path.read_bytes()
+    with pytest.raises(InputError, match="lacks code 2: put the columns back"):
+        take_back(work, [fill(path, {}, Coding=("code 2", ""))])
+    path.write_bytes(whole)
+    with pytest.raises(InputError, match="the text is not that of the answer"):
+        take_back(work, [fill(path, {}, Coding=("The fee of 12", "The fee of 13"))])
+    path.write_text("respondent,question\n")
+    with pytest.raises(InputError, match="is no workbook"):
+        take_back(work, [path])
+    assert not (work.consultation / RECORD).exists()
+
+
+def test_what_was_judged_by_definitions_that_changed_is_drawn_again(work):
+    (path,) = sheets_of(work, ["Ana"])
+    fill(path, {"r00": ["languages"], "r01": ["funds"]})
+    take_back(work, [path])
+    path.unlink()
+    assert len(cells_of(sheets_of(work, ["Ana"])[0])["Coding"]) == 1 + 18
+    path.unlink()
+    changed = BOOK.replace("Other languages.", "Languages and signs.")
+    now = as_model(parse_yaml(changed, "small"), Codebook, "small")
+    assert len(cells_of(sheets_of(replace(work, codebook=now), ["Ana"])[0])["Coding"]) == 1 + 20
+
+
+def test_suggested_codes_stand_beside_the_answer_and_not_in_its_cells(work):
+    suggested = {("r03", "Q6"): ["languages"], ("r04", "Q6"): ["cost", "funds"]}
+    ((path, number),) = make_sheets(work, ["María"], None, 0, (), (), False, None, suggested)
+    head, *rows = cells_of(path)["Coding"]
+    assert {row[0]: row[head.index("suggested")] for row in rows} == {
+        "r03": "Languages", "r04": "Cost (cost); Cost (funds)",
+    }  # fmt: skip
+    ((taken, new),) = take_back(work, [path])
+    assert (taken.basis, taken.coded, taken.left, new) == ("assisted", 0, number, 0)
+
+
 def test_a_sheet_says_whose_it_is_whatever_the_file_is_called(work, tmp_path):
     (path,) = sheets_of(work, ["Ana"])
     renamed = fill(path, {"r00": ["languages"]}, tmp_path / "final v2.xlsx")
@@ -128,18 +170,22 @@ def test_disagreements_are_adjudicated_and_then_settled(work):
     fill(one, {"r00": ["languages"], "r01": ["funds", "languages"], "r02": [NONE]})
     fill(other, {"r00": ["languages"], "r01": ["funds"], "r02": ["funds"]})
     take_back(work, [one, other])
-    path, number = make_adjudication(work, "Chi")
+    path, number = make_adjudication(work, "Chi", False)
     assert number == 2
     rows = cells_of(path)["Coding"]
     shown = {row[0]: dict(zip(rows[0], row, strict=True)) for row in rows[1:]}
     assert set(shown) == {"r01", "r02"}
-    assert shown["r01"]["Ana"] == "Cost; Languages"
-    assert (shown["r02"]["Ana"], shown["r02"]["Ben"]) == ("No theme applies", "Cost")
-    assert shown["r01"]["code 1"] == "Cost (funds)"  # what both gave
+    assert shown["r01"]["Ana"] == "Cost (funds); Languages"
+    assert (shown["r02"]["Ana"], shown["r02"]["Ben"]) == (NONE, "Cost (funds)")
+    assert shown["r01"]["code 1"] == ""  # what nobody looks at decides nothing
+    assert (taken := take_back(work, [path])[0])[1] == 0
+    assert taken[0].left == 2
+    with pytest.raises(InputError, match=r"adjudication\.xlsx stands"):
+        make_adjudication(work, "Chi", False)
     assert how_far(work)[-1].endswith("2 are in dispute.")
-    fill(path, {"r02": ["languages"]})
+    fill(path, {"r01": ["funds"], "r02": ["languages"]})
     take_back(work, [path])
-    assert make_adjudication(work, "Chi") is None
+    assert make_adjudication(work, "Chi", False) is None
     codes = consensus(work.judged()).set_index("respondent")["codes"]
     assert (codes["r01"], codes["r02"]) == ({"funds"}, {"languages"})
     # who decides has seen what the others gave, and is no third coder

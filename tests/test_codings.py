@@ -219,8 +219,8 @@ def test_a_damaged_record_is_named_with_its_line(tmp_path, damage, said):
 
 
 def test_names_of_coders_and_what_is_said_of_unknown_codes():
-    assert [is_coder(name) for name in ("Ana", "b-2", "consensus", "A b", "", "é")] == [
-        True, True, False, False, False, False,
+    assert [is_coder(name) for name in ("Ana", "b-2", "María", "consensus", "A b", "", "2")] == [
+        True, True, True, False, False, False, False,
     ]  # fmt: skip
     assert unknown_code("langages", ["languages"]) == (
         "'langages' is not in the codebook; did you mean 'languages'?"

@@ -225,10 +225,10 @@ def test_a_second_run_sends_nothing_and_says_the_same(stub, tmp_path):
 @pytest.mark.parametrize(
     ("endpoint", "names"),
     [
-        ("http://models.example.org/v1", "models.example.org .*send_elsewhere"),
-        ("https://203.0.113.7/v1", "203.0.113.7 .*send_elsewhere"),
-        ("http://127.0.0.1.example.org/v1", "send_elsewhere"),
-        ("http://0.0.0.0/v1", "send_elsewhere"),
+        ("http://models.example.org/v1", "models.example.org .*--send-elsewhere"),
+        ("https://203.0.113.7/v1", "203.0.113.7 .*--send-elsewhere"),
+        ("http://127.0.0.1.example.org/v1", "--send-elsewhere"),
+        ("http://0.0.0.0/v1", "--send-elsewhere"),
         ("http://127.0.0.1@example.org/v1", "no plain address"),
         ("http://s3cret@127.0.0.1/v1", "no plain address"),
         ("http://127.0.0.1/v1?key=s3cret", "no plain address"),
@@ -248,7 +248,7 @@ def test_answers_leave_this_machine_only_where_the_user_says_so(endpoint, names,
 def test_localhost_is_here_only_where_all_its_addresses_are(tmp_path, monkeypatch):
     found = [(2, 1, 6, "", (address, 0)) for address in ("127.0.0.1", "203.0.113.7")]
     monkeypatch.setattr("socket.getaddrinfo", lambda *_: found)
-    with pytest.raises(InputError, match="send_elsewhere"):
+    with pytest.raises(InputError, match="--send-elsewhere"):
         LanguageModel("http://localhost/v1", "stub", CODEBOOK, tmp_path)
 
 

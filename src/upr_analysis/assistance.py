@@ -17,15 +17,14 @@ from ruamel.yaml import YAML
 
 from upr_analysis.agreement import Estimate
 from upr_analysis.codebook import Codebook
-from upr_analysis.codes import Work, put_sheet
+from upr_analysis.codes import Work
 from upr_analysis.coding import MACHINE
-from upr_analysis.codings import UNIT, keep_version, put_in_place
+from upr_analysis.codings import UNIT, put_in_place
 from upr_analysis.documents import as_model, parse_yaml
 from upr_analysis.evaluation import EVALUATION
 from upr_analysis.grids import read_grid
 from upr_analysis.problems import InputError
 from upr_analysis.proposals import COLUMNS, proposals_of, with_decisions
-from upr_analysis.sheets import Sheet
 from upr_analysis.suggestions import (
     Suggested,
     Suggester,
@@ -86,8 +85,11 @@ class Proposing:
         keys = ["code", "language", "pattern"]
         refused = pd.MultiIndex.from_frame(_refused(self.work)[keys])
         table = table[~pd.MultiIndex.from_frame(table[keys]).isin(refused)]
+        # what is kept, or dropped without an effect, asks for no decision
+        decides = (table["change"] == "add") | ((table["change"] == "drop") & (table["breaks"] > 0))
+        table = table[decides]
         text = table.map(_inert).to_csv(index=False, quoting=1, lineterminator="\n")
-        return self.work.write(PATTERNS, text), int((table["change"] != "keep").sum())
+        return self.work.write(PATTERNS, text), len(table)
 
 
 def propose_patterns(work: Work) -> Proposing:
@@ -253,10 +255,22 @@ def ask(work: Work, suggester: Suggester) -> Suggested:
 def keep_suggestions(
     work: Work, suggested: Suggested, following: pd.DataFrame | None = None
 ) -> Path:
-    """Write suggestions, and what to code next, for their owner only."""
+    """Write suggestions with their evidence, and what to code next, for their owner only.
+
+    InputError where nothing was suggested because everything failed: what stands is then kept.
+    """
+    if suggested.codes.empty and len(suggested.failed):
+        raise InputError(
+            f"All {len(suggested.failed)} answers failed, and nothing was suggested: suggestions "
+            "made before are left as they are."
+        )
     if following is not None:
         work.write(NEXT, following.to_csv(index=False, lineterminator="\n"))
-    text = suggested.codes.to_csv(index=False, lineterminator="\n")
+    found = suggested.codes.merge(work.open_responses[[*UNIT, "text"]], on=UNIT)
+    spans = zip(found["text"], found["start"], found["end"], strict=True)
+    quotes = ["" if pd.isna(start) else text[start:end] for text, start, end in spans]
+    found = found.assign(quote=quotes, probability=found["probability"].round(3))
+    text = found.drop(columns="text").map(_inert).to_csv(index=False, lineterminator="\n")
     return work.write(SUGGESTIONS, text)
 
 
@@ -275,22 +289,16 @@ def keep_evaluation(work: Work, assessed: Assessed) -> Path:
     return path
 
 
-def make_assisted_sheet(
-    work: Work, coder: str, size: int | None, replace: bool
-) -> tuple[Path, int]:
-    """Write a sheet with the suggested codes in its cells; what comes back is not independent."""
+def suggested_codes(work: Work) -> dict[tuple[str, str], list[str]]:
+    """Return the codes that were suggested last, by (respondent, question)."""
     path = work.folder / SUGGESTIONS
     if not path.exists():
         raise InputError(f"{path} is not there: `upr codes suggest` makes it.")
     found = pd.read_csv(path, dtype=str, keep_default_na=False)
-    units = found[UNIT].drop_duplicates()
-    answers = units.merge(work.open_responses, on=UNIT).head(size or len(units))
     given: dict[tuple[str, str], list[str]] = {}
     for respondent, question, code in found[[*UNIT, "code"]].drop_duplicates().to_numpy():
         given.setdefault((respondent, question), []).append(code)
-    keep_version(work.consultation, work.codebook)
-    sheet = Sheet(coder, "assisted", work.codebook.version, answers, given, {})
-    return put_sheet(work, sheet, replace), len(answers)
+    return given
 
 
 def next_answers(work: Work) -> pd.DataFrame:
@@ -334,4 +342,9 @@ def score_intrusion(work: Work) -> "Intrusion":
         pd.read_csv(work.folder / name, dtype=str, keep_default_na=False) for name in (ITEMS, KEY)
     )
     filled = given[given["intruder"] != ""].rename(columns={"intruder": "word"})
+    if filled.empty:
+        raise InputError(
+            f"{work.folder / ITEMS}: no item is filled in: write into its last column the "
+            "word that does not belong with the others."
+        )
     return intrusion_score(filled, key)

@@ -79,7 +79,7 @@ def sheet(
     ] = False,
     suggested: Annotated[
         bool,
-        typer.Option("--suggested", help="Suggested codes in the cells; then not independent."),
+        typer.Option("--suggested", help="Suggested codes in view; then not independent."),
     ] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="Make sheets anew that stand.")
@@ -92,16 +92,14 @@ def sheet(
     Prints its path and the number of answers. Answers that one of the coders has judged are not
     drawn again. The same seed draws the same answers.
     """
-    from upr_analysis.assistance import make_assisted_sheet, next_answers
+    from upr_analysis.assistance import next_answers, suggested_codes
     from upr_analysis.codes import make_sheets
 
     with _work(params, assignments, outputs) as work:
-        if suggested:
-            made = [make_assisted_sheet(work, one, size, replace) for one in coders]
-        else:
-            following = next_answers(work) if useful else None
-            options = (size, overlap, by or [], show or [], replace, following)
-            made = make_sheets(work, coders, *options)
+        following = next_answers(work) if useful else None
+        codes = suggested_codes(work) if suggested else None
+        options = (size, overlap, by or [], show or [], replace, following, codes)
+        made = make_sheets(work, coders, *options)
     for path, number in made:
         typer.echo(f"{path}\t{number}")
 
@@ -144,6 +142,9 @@ def status(params: ParamsFile, assignments: Assignments = None, outputs: Outputs
 def adjudicate(
     params: ParamsFile,
     by: Annotated[str, typer.Option(help="Who decides.", show_default=False)],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Make the sheet anew, if it stands.")
+    ] = False,
     assignments: Assignments = None,
     outputs: Outputs = None,
 ) -> None:
@@ -154,7 +155,7 @@ def adjudicate(
     from upr_analysis.codes import make_adjudication
 
     with _work(params, assignments, outputs) as work:
-        made = make_adjudication(work, by)
+        made = make_adjudication(work, by, replace)
     if made is None:
         typer.echo("Coders differ on no answer.", err=True)
     else:
@@ -170,6 +171,7 @@ def agreement(params: ParamsFile, assignments: Assignments = None, outputs: Outp
     from rich.console import Console
     from rich.table import Table
 
+    from upr_analysis.agreement import FEWEST_POSITIVES
     from upr_analysis.codes import agreement_of
     from upr_analysis.words import number
 
@@ -190,7 +192,17 @@ def agreement(params: ParamsFile, assignments: Assignments = None, outputs: Outp
         table.add_row(one["between"], one["code"], *cells, str(one["positives"]))
     if found.empty:
         typer.echo("Nothing was coded twice: see `upr codes sheet --overlap`.", err=True)
-    Console(stderr=True).print(table)
+    else:
+        Console(stderr=True).print(table)
+        few = int((~shown["assessable"]).sum())
+        typer.echo(
+            f"{few} of {len(shown)} rows are not assessable: a code needs {FEWEST_POSITIVES} "
+            "judgements that give it. A larger overlap helps.", err=True,
+        )  # fmt: skip
+    sets = found[(found["code"] == "") & (found["language"] == "")]
+    for one in sets[sets["value"].notna()].to_dict("records"):
+        value = number(one["value"], decimals=2)
+        typer.echo(f"{one['between']}, whole sets: {one['statistic']} {value}", err=True)
     typer.echo(path)
 
 

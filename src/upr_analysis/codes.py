@@ -1,7 +1,7 @@
 """The work of coding by people, from sheets to a consensus: what `upr codes` does."""
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,6 +11,7 @@ import pandas as pd
 from upr_analysis.codebook import Codebook, read_codebook
 from upr_analysis.coding import account
 from upr_analysis.codings import (
+    TAKEN,
     UNIT,
     Coded,
     add_to_record,
@@ -29,7 +30,16 @@ from upr_analysis.pipeline import Runner
 from upr_analysis.problems import InputError, did_you_mean
 from upr_analysis.questionnaire import Questionnaire, read_questionnaire
 from upr_analysis.reliability import agreement_of_everyone
-from upr_analysis.sheets import Read, Sheet, deal, draw_sample, read_sheet, write_sheet
+from upr_analysis.sheets import (
+    NONE,
+    Read,
+    Sheet,
+    code_names,
+    deal,
+    draw_sample,
+    read_sheet,
+    write_sheet,
+)
 from upr_analysis.words import say
 
 ADJUDICATION: Final = "adjudication"
@@ -118,27 +128,33 @@ def make_sheets(
     shown: Sequence[str],
     replace: bool,
     following: pd.DataFrame | None = None,
+    suggested: Mapping[tuple[str, str], Sequence[str]] | None = None,
 ) -> list[tuple[Path, int]]:
     """Write a sheet for each coder; returns each with its number of answers.
 
-    Answers that one of them has judged already are not drawn again. `by` are groupings that the
-    sample is stratified by, beside question and language; `shown` those in view of the coders. Of
-    `following`, if given, the first are taken as they stand, and no sample is drawn.
+    Answers that one of them has judged already, by today's definitions, are not drawn again. `by`
+    are groupings that the sample is stratified by, beside question and language; `shown` those in
+    view of the coders. Of `following`, if given, the first are taken, and no sample is drawn. Where
+    codes are `suggested`, answers with such are drawn, and what comes back is not independent.
     """
     wrong = [name for name in coders if not is_coder(name)]
     if wrong or len({name.casefold() for name in coders}) < len(coders):
         raise InputError(
-            f"--coder {wrong[0] if wrong else coders[0]!r}: name each coder once, by a word of "
-            "letters, digits, - and _ that begins with a letter."
+            f"--coder {wrong[0] if wrong else coders[0]!r}: name each coder once, by one word of "
+            f"letters, digits, - and _ that begins with a letter and is not {', '.join(TAKEN)}."
         )
     _refuse_unknown_groupings(work, [*by, *shown])
     if not replace:
         for coder in coders:
             _refuse_standing(work.folder / f"{coder}.xlsx")
     judged = work.judged()
-    done = judged[judged["coder"].isin(coders)]
+    stale = list(stale_since(work.consultation, work.codebook))
+    done = judged[judged["coder"].isin(coders) & ~judged["codebook_version"].isin(stale)]
     fresh = work.codable if following is None else following
     fresh = fresh[~pd.MultiIndex.from_frame(fresh[UNIT]).isin(pd.MultiIndex.from_frame(done[UNIT]))]
+    if suggested is not None:
+        units = fresh[UNIT].itertuples(index=False, name=None)
+        fresh = fresh[[unit in suggested for unit in units]]
     if fresh.empty:
         raise InputError("These coders have judged every answer that holds anything to code.")
     groups = {name: _groups(work, name, fresh) for name in dict.fromkeys([*by, *shown])}
@@ -152,17 +168,26 @@ def make_sheets(
     made = []
     for coder, answers in deal(sample, coders, overlap, seed).items():
         view = {work.labels.grouping(name): answers[name].tolist() for name in shown}
-        sheet = Sheet(coder, "independent", work.codebook.version, answers, {}, view)
-        made.append((put_sheet(work, sheet, replace), len(answers)))
+        basis = "independent"
+        if suggested is not None:
+            basis = "assisted"
+            units = answers[UNIT].itertuples(index=False, name=None)
+            view["suggested"] = [_in_words(suggested[unit], work) for unit in units]
+        sheet = Sheet(coder, basis, work.codebook.version, answers, view)
+        made.append((put_sheet(work, sheet, coder, replace), len(answers)))
     return made
 
 
-def put_sheet(work: Work, sheet: Sheet, replace: bool) -> Path:
-    """Write a coder's sheet; InputError where one stands, unless it is to be replaced."""
+def put_sheet(work: Work, sheet: Sheet, name: str, replace: bool) -> Path:
+    """Write a sheet; InputError where one of that name stands, unless it is to be replaced."""
     if not replace:
-        _refuse_standing(work.folder / f"{sheet.coder}.xlsx")
-    content = write_sheet(sheet, work.codebook, work.labels)
-    return work.write(f"{sheet.coder}.xlsx", content)
+        _refuse_standing(work.folder / f"{name}.xlsx")
+    return work.write(f"{name}.xlsx", write_sheet(sheet, work.codebook, work.labels))
+
+
+def _in_words(codes: Iterable[str], work: Work) -> str:
+    names = code_names(work.codebook, work.labels)
+    return "; ".join(names[code] for code in codes if code in names) or NONE
 
 
 def _refuse_standing(path: Path) -> None:
@@ -217,29 +242,35 @@ def today() -> str:
     return datetime.datetime.now(tz=datetime.UTC).date().isoformat()
 
 
-def record_rows(work: Work, rows: pd.DataFrame, day: str) -> int:
-    """Add to the record what is new in a coder's judgements; returns how many answers that are."""
-    new = _unlike(rows, work.record)
+def record_rows(work: Work, rows: pd.DataFrame, day: str, known: bool = False) -> int:
+    """Add to the record what is new in a coder's judgements; returns how many answers that are.
+
+    With `known` a judgement is not new that stands with another basis or codebook: it comes back
+    from a program that knows neither.
+    """
+    new = _unlike(rows, work.record, ["coder", *UNIT, "codes"] if known else _JUDGEMENT)
     if len(new):
         add_to_record(work.consultation, new, day)
     return len(new[UNIT].drop_duplicates())
 
 
-def _unlike(rows: pd.DataFrame, record: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of judgements that say something else than what is in force."""
+_JUDGEMENT: Final = ["coder", "basis", *UNIT, "codebook_version", "codes"]
+
+
+def _unlike(rows: pd.DataFrame, record: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """Return the rows of judgements that differ, by `key`, from all that are in force."""
     if rows.empty:
         return rows
-    key = ["coder", "basis", *UNIT, "codebook_version", "codes"]
     before = set(judgements(record)[key].itertuples(index=False, name=None))
     now = judgements(rows.assign(batch=1))[key]
     new = now[[row not in before for row in now.itertuples(index=False, name=None)]]
     return rows[pd.MultiIndex.from_frame(rows[UNIT]).isin(pd.MultiIndex.from_frame(new[UNIT]))]
 
 
-def make_adjudication(work: Work, by: str) -> tuple[Path, int] | None:
+def make_adjudication(work: Work, by: str, replace: bool) -> tuple[Path, int] | None:
     """Write a sheet of the answers on which coders differ; None where they differ on none.
 
-    Each coder's codes stand beside the answer; what all gave stands in the cells already.
+    Each coder's codes stand beside the answer.
     """
     if not is_coder(by):
         raise InputError(f"--by {by!r}: name who decides by one word that begins with a letter.")
@@ -250,31 +281,16 @@ def make_adjudication(work: Work, by: str) -> tuple[Path, int] | None:
     answers = work.open_responses[units.isin(open_units)]
     if answers.empty:
         return None
-    own = judged.groupby(UNIT)["codes"].agg(list)
-    given = {
-        unit: sorted(frozenset.intersection(*own[unit]))
-        for unit in answers[UNIT].itertuples(index=False, name=None)
-    }
-    view = {
-        str(coder): _as_labels(those, answers, work.labels)
-        for coder, those in judged.groupby("coder", sort=True)
-    }
+    keys = pd.MultiIndex.from_frame(answers[UNIT])
+    view = {}
+    for coder, those in judged.groupby("coder", sort=True):
+        codes = dict(zip(pd.MultiIndex.from_frame(those[UNIT]), those["codes"], strict=True))
+        view[str(coder)] = [
+            _in_words(sorted(codes[unit]), work) if unit in codes else "" for unit in keys
+        ]
     keep_version(work.consultation, work.codebook)
-    sheet = Sheet(by, "adjudicated", work.codebook.version, answers, given, view)
-    content = write_sheet(sheet, work.codebook, work.labels)
-    return work.write(f"{ADJUDICATION}.xlsx", content), len(answers)
-
-
-def _as_labels(judged: pd.DataFrame, answers: pd.DataFrame, labels: Labels) -> list[str]:
-    """Return a coder's codes of each answer in words, blank where that coder did not judge it."""
-    codes = judged.set_index(UNIT)["codes"]
-    none = say("state.none_applies", labels.language)
-    return [
-        ("; ".join(labels.item("codes", code) for code in sorted(codes[unit])) or none)
-        if unit in codes.index
-        else ""
-        for unit in answers[UNIT].itertuples(index=False, name=None)
-    ]
+    sheet = Sheet(by, "adjudicated", work.codebook.version, answers, view)
+    return put_sheet(work, sheet, ADJUDICATION, replace), len(answers)
 
 
 def how_far(work: Work) -> list[str]:

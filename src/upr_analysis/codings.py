@@ -42,7 +42,7 @@ COLUMNS: Final = (
 UNIT: Final = ["respondent", "question"]
 # assisted: the coder saw suggestions; adjudicated: the coder saw what others had given
 BASES: Final = ("independent", "assisted", "adjudicated")
-CODER: Final = re.compile(r"[A-Za-z][\w-]{0,39}", re.ASCII)
+CODER: Final = re.compile(r"[^\W\d_][\w-]{0,39}")
 TAKEN: Final = (MACHINE, PEOPLE, CONSENSUS)
 
 

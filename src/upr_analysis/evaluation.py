@@ -65,7 +65,7 @@ def evaluation_tables(
     return shown
 
 
-def _score_table(found: Evaluation, codebook: Codebook, labels: Labels) -> Table:
+def _score_table(found: Evaluation, codebook: Codebook, labels: Labels) -> Table | Note:
     rows = pd.DataFrame(found.scores)
     hidden = {code.name for theme in codebook.themes if theme.sensitive for code in theme.codes}
     known = [code.name for code in codebook.codes if code.name not in hidden]
@@ -84,15 +84,16 @@ def _score_table(found: Evaluation, codebook: Codebook, labels: Labels) -> Table
     ]
     heads = [labels.say(f"suggestions.{name}") for name in ("code", *names, "base")]
     micro, macro = (with_interval(whole.loc[f"{name}_f1"], labels) for name in ("micro", "macro"))
+    caption = labels.say("suggestions.caption", n=found.judged)
+    whole_words = labels.say("suggestions.whole", micro=micro, macro=macro)
+    if not shown:
+        return Note(f"{caption}. {whole_words}")
     return captioned(
         pd.DataFrame(shown, columns=heads),
-        labels.say("suggestions.caption", n=found.judged),
+        caption,
         labels,
         "suggestions",
-        " ".join([
-            labels.say("suggestions.whole", micro=micro, macro=macro),
-            labels.say("suggestions.note"),
-        ]),
+        f"{whole_words} {labels.say('suggestions.note')}",
         numbers=True,
     )  # fmt: skip
 

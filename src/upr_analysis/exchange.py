@@ -122,7 +122,9 @@ def _take_codings(work: Work, project: Project, where: str, basis: str, day: str
         rows = rows_of(judged_by, str(coder), basis, version)
         for name in ("start", "end"):
             rows[name] = own[name].astype("string").fillna("").tolist()
-        judged[str(coder)] = record_rows(work, rows.drop_duplicates(ignore_index=True), day)
+        judged[str(coder)] = record_rows(
+            work, rows.drop_duplicates(ignore_index=True), day, known=True
+        )
     notes = [
         f"{number} sources {why}."
         for why, number in (
@@ -162,5 +164,5 @@ def _units_of(work: Work, sources: pd.DataFrame) -> dict[str, tuple[str, str, st
 
 def _coder_name(name: str) -> str:
     """Return a user of another program as a coder's name here."""
-    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_-")[:40]
+    plain = re.sub(r"[^\w-]+", "_", name).strip("_-")[:40]
     return plain if plain in TAKEN or is_coder(plain) else f"coder_{plain or 'unnamed'}"[:40]

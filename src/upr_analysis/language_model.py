@@ -311,7 +311,7 @@ def _host(endpoint: str, send_elsewhere: bool) -> str:
     if not send_elsewhere:
         raise InputError(
             f"The endpoint {host} is not this machine: every open answer, as it is stored, would "
-            "be sent there with the codebook. Run the model here, or allow it by `send_elsewhere`."
+            "be sent there with the codebook. Run the model here, or allow it by --send-elsewhere."
         )
     if parts.scheme != "https":
         raise InputError(f"Answers go to {host} by https only: correct the endpoint.")

@@ -7,6 +7,7 @@ nor a further answer changes the rest.
 
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,17 +20,23 @@ from upr_analysis.codebook import Codebook
 from upr_analysis.coding import text_hash
 from upr_analysis.codings import BASES, UNIT, is_coder, rows_of, unknown_code
 from upr_analysis.documents import label
-from upr_analysis.grids import Grid, read_grid
+from upr_analysis.grids import WORKBOOKS, Grid, kind_of, read_grid
 from upr_analysis.labels import Labels
 from upr_analysis.problems import InputError
 
 CODING: Final = "Coding"
 BOOK: Final = "Codebook"
 ABOUT: Final = "About"
-CODES_A_ROW: Final = 6  # cells for codes, at least
+CODE_COLUMNS: Final = tuple(f"code {number}" for number in range(1, 7))
 PIECE: Final = 16_000  # code points of a text in one cell; a cell holds 32,767 UTF-16 units
 NONE: Final = "(none applies)"
 FIXED: Final = ("respondent", "question", "asked", "language", "text")
+HOW: Final = {
+    "independent": "Do not speak of it with other coders before all have coded.",
+    "assisted": "A machine suggests what stands under 'suggested': read the answer before you "
+    "choose.",
+    "adjudicated": "What each coder gave stands beside the answer: your codes will count.",
+}
 MADE: Final = datetime(2000, 1, 1)  # as the workbook has it: the same content, the same bytes
 
 
@@ -37,15 +44,14 @@ MADE: Final = datetime(2000, 1, 1)  # as the workbook has it: the same content, 
 class Sheet:
     """A coder's sheet: whose it is, how it is coded, by which codebook, and the answers on it.
 
-    `answers` are open responses; `given` the codes that stand on the sheet from the start, by
-    (respondent, question); `shown` further columns in view, a text each answer.
+    `answers` are open responses; `shown` further columns in view, a text each answer. No code
+    stands in a cell from the start: what nobody read would come back as somebody's judgement.
     """
 
     coder: str
     basis: str
     version: str
     answers: pd.DataFrame
-    given: Mapping[tuple[str, str], Sequence[str]]
     shown: Mapping[str, Sequence[str]]
 
 
@@ -137,23 +143,21 @@ def _write_codes(
     texts = sheet.answers["text"].tolist()
     pieces = max([1, *(-(-len(text) // PIECE) for text in texts)])
     more = [f"text {number}" for number in range(2, pieces + 1)]
-    width = max([CODES_A_ROW, *map(len, sheet.given.values())])
-    codes = [f"code {number}" for number in range(1, width + 1)]
+    codes = list(CODE_COLUMNS)
     heads = [*FIXED, *more, *sheet.shown, *codes, "note", "check"]
     page.write_row(0, 0, heads, head)
     rows = sheet.answers[[*UNIT, "language", "text"]].itertuples(index=False, name=None)
     for row, (respondent, question, language, text) in enumerate(rows, 1):
         parts = [text[start : start + PIECE] for start in range(0, pieces * PIECE, PIECE)]
         asked, tag = labels.question(question), "" if pd.isna(language) else language
-        own = [names[code] for code in sheet.given.get((respondent, question), ())]
         shown = [column[row - 1] for column in sheet.shown.values()]
-        own += [""] * (width - len(own))
-        cells = [respondent, question, asked, tag, *parts, *shown, *own, "", text_hash(text)]
+        blank = [""] * (len(codes) + 1)
+        cells = [respondent, question, asked, tag, *parts, *shown, *blank, text_hash(text)]
         for column, text_of_cell in enumerate(cells):
             page.write_string(row, column, text_of_cell, cell)
     first = heads.index("code 1")
     page.data_validation(
-        1, first, max(len(texts), 1), first + width - 1,
+        1, first, max(len(texts), 1), first + len(codes) - 1,
         {"validate": "list", "source": f"={BOOK}!$A$2:$A${len(names) + 2}",
          "error_title": BOOK, "error_message": f"Choose a code of the sheet {BOOK}."},
     )  # fmt: skip
@@ -186,8 +190,9 @@ def _write_about(page: Any, sheet: Sheet, labels: Labels, cell: Any) -> None:
         "basis": sheet.basis,
         "codebook_version": sheet.version,
         "data": labels.mark or labels.say("provenance.export.real"),
+        "answers": str(len(sheet.answers)),
         "how": f"Give each answer the codes that apply, one a cell, or {NONE}. A row without any "
-        "is not coded yet. Do not speak of it with other coders before all have coded.",
+        f"is not coded yet. {HOW[sheet.basis]}",
         "private": "These are words of respondents: keep this file to yourself, and delete it "
         "once it is read back.",
     }
@@ -209,21 +214,25 @@ def read_sheet(
     grid, _ = read_grid(path, sheet=CODING)
     header = grid.row(0)
     codes = [place for place, name in enumerate(header) if name.startswith("code ")]
-    missing = [name for name in (*UNIT, "check", "note", "code 1") if name not in header]
+    missing = [name for name in (*FIXED, *CODE_COLUMNS, "note", "check") if name not in header]
     if missing:
         raise InputError(
-            f"{path.name}: the sheet {CODING} lacks the column {missing[0]!r}: restore it, or "
-            "make the sheet again and copy the codes into it."
+            f"{path.name}: the sheet {CODING} lacks {', '.join(missing)}: put the columns back as "
+            "they were, or copy the codes into a sheet made anew."
         )
     places = {name: header.index(name) for name in (*UNIT, "check", "note")}
-    known = {shown.casefold(): name for name, shown in code_names(codebook, labels).items()}
+    texts = [place for place, name in enumerate(header) if re.fullmatch(r"text( \d+)?", name)]
+    names = code_names(codebook, labels)
+    known = {shown.casefold(): name for name, shown in names.items()}
     known |= {code.name.casefold(): code.name for code in codebook.codes}
     now = open_responses.set_index(UNIT)["text"]
-    problems, judged, left = list[str](), [], 0
+    problems, judged = list[str](), []
     seen = dict[tuple[str, str], int]()
     for line, cells in _rows(grid):
         unit = (cells[places["respondent"]], cells[places["question"]])
-        own, wrong = _codes([(header[place], cells[place]) for place in codes], known)
+        own, wrong = _codes(
+            [(header[place], cells[place]) for place in codes], known, names.values()
+        )
         problems += [f"{path.name} row {line}, {what}" for what in wrong]
         if unit not in now.index:
             problems.append(f"{path.name} row {line}: this run has no such answer.")
@@ -232,21 +241,35 @@ def read_sheet(
                 f"{path.name} row {line}: the answer changed since the sheet was made: make it "
                 "again."
             )
+        elif _letters("".join(cells[place] for place in texts)) != _letters(now[unit]):
+            problems.append(
+                f"{path.name} row {line}: the text is not that of the answer which the row is of: "
+                "was one column sorted by itself, or a text changed?"
+            )
         elif unit in seen:
             problems.append(f"{path.name} row {line}: the same answer stands in row {seen[unit]}.")
-        elif own is None:
-            left += 1
-        else:
+        elif own is not None:
             judged.append((*unit, cells[places["check"]], own, cells[places["note"]]))
         seen.setdefault(unit, line)
     if problems:
         raise InputError(problems)
     rows = rows_of(judged, facts["coder"], facts["basis"], facts["codebook_version"])
+    made = int(facts["answers"]) if facts.get("answers", "").isdigit() else len(seen)
+    left = max(made, len(seen)) - len(judged)
     return Read(facts["coder"], facts["basis"], rows, len(judged), left)
+
+
+def _letters(text: str) -> str:
+    """Return what no program that saves a sheet changes: letters and digits."""
+    return "".join(filter(str.isalnum, text))
 
 
 def _about(path: Path) -> dict[str, str]:
     """Return what a sheet says of itself."""
+    with path.open("rb") as stream:
+        kind = kind_of(stream.read(16))
+    if kind not in WORKBOOKS:
+        raise InputError(f"{path.name} is no workbook: give the sheet as it was made, as .xlsx.")
     grid, _ = read_grid(path, sheet=ABOUT)
     facts = {cells[0]: cells[1] for _, cells in [(1, grid.row(0)), *_rows(grid)] if len(cells) > 1}
     if not is_coder(facts.get("coder", "")) or facts.get("basis") not in BASES:
@@ -266,14 +289,14 @@ def _rows(grid: Grid) -> Iterable[tuple[int, list[str]]]:
 
 
 def _codes(
-    cells: Sequence[tuple[str, str]], known: Mapping[str, str]
+    cells: Sequence[tuple[str, str]], known: Mapping[str, str], names: Iterable[str]
 ) -> tuple[tuple[str, ...] | None, list[str]]:
     """Return the codes of a row, None where it is not coded, and what is wrong with its cells."""
     filled = [(column, text) for column, text in cells if text]
     none = [column for column, text in filled if text.casefold() == NONE]
     given = [(column, text) for column, text in filled if text.casefold() != NONE]
     wrong = [
-        f"{column!r}: {unknown_code(text, known)}"
+        f"{column!r}: {unknown_code(text, names)}"
         for column, text in given
         if text.casefold() not in known
     ]

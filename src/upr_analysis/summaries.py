@@ -1,5 +1,6 @@
 """What the steps did, as tables: states of answers, redactions, flow, places, groups, codebook."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -138,6 +139,8 @@ def codes_frame(codes: Sequence[Code], codebook: Codebook, labels: Labels) -> pd
 def _named(text: str, names: Mapping[str, str]) -> str:
     for name, shown in names.items():
         text = text.replace(f"({name})", f"({shown})")
+        if "_" in name:  # no word of a language
+            text = re.sub(rf"\b{name}\b", shown, text)
     return text
 
 
@@ -184,23 +187,38 @@ def agreement_tables(found: pd.DataFrame, codebook: Codebook, labels: Labels) ->
     """Return a table for coders with each other and one for patterns with people, a row a code.
 
     Then one a language. Codes of sensitive themes are left out; so are those too rarely given to
-    be assessed, and named. Where nothing was coded twice a note says so.
+    be assessed. Where nothing was coded twice, or no code can be assessed, a note says so.
     """
     shown = list[Table | Note]()
+    hidden = {code.name for theme in codebook.themes if theme.sensitive for code in theme.codes}
     for between in (CODERS, PATTERNS):
-        own = found[found["between"] == between]
+        own = found[(found["between"] == between) & ~found["code"].isin(hidden)]
         if own.empty:
             shown.append(Note(labels.say(f"agreement.none.{between}")))
         for language, rows in own.groupby("language", sort=True):
-            shown.append(_agreement_table(between, str(language), rows, codebook, labels))
+            if rows["assessable"][rows["code"] != WHOLE_SETS].any():
+                shown.append(_agreement_table(between, str(language), rows, labels))
+            elif language == ALL_LANGUAGES:
+                caption = labels.say(f"agreement.caption.{between}", n=int(rows["answers"].iloc[0]))
+                notes = [f"{caption}.", labels.say("agreement.too_few"), _whole_sets(rows, labels)]
+                shown.append(Note(" ".join(filter(None, notes))))
     return shown
 
 
-def _agreement_table(
-    between: str, language: str, rows: pd.DataFrame, codebook: Codebook, labels: Labels
-) -> Table:
-    hidden = {code.name for theme in codebook.themes if theme.sensitive for code in theme.codes}
-    by_code = rows[~rows["code"].isin([*hidden, WHOLE_SETS])]
+def _whole_sets(rows: pd.DataFrame, labels: Labels) -> str:
+    """Return in words the alphas of whole sets of codes, "" where they cannot be assessed."""
+    sets = rows[(rows["code"] == WHOLE_SETS) & rows["assessable"]].set_index("statistic")
+    if sets.empty:
+        return ""
+    alphas = {
+        name: with_interval(sets.loc[f"krippendorff_alpha_{name}"], labels)
+        for name in ("masi", "jaccard")
+    }
+    return labels.say("agreement.sets", **alphas)
+
+
+def _agreement_table(between: str, language: str, rows: pd.DataFrame, labels: Labels) -> Table:
+    by_code = rows[rows["code"] != WHOLE_SETS]
     enough = by_code[by_code["assessable"]]
     used = enough[enough["value"].notna()]["statistic"]
     names = [name for name in STATISTICS if name in set(used)]
@@ -213,15 +231,8 @@ def _agreement_table(
         values = [labels.item(CODES, code)]
         values += [with_interval(cells.loc[(code, name)], labels) for name in names]
         shown.append(values)
-    sets = rows[(rows["code"] == WHOLE_SETS) & rows["assessable"]].set_index("statistic")
     rare = by_code.loc[~by_code["assessable"], "code"].unique()
-    notes = [labels.say("agreement.note")]
-    if len(sets):
-        alphas = {
-            name: with_interval(sets.loc[f"krippendorff_alpha_{name}"], labels)
-            for name in ("masi", "jaccard")
-        }
-        notes.append(labels.say("agreement.sets", **alphas))
+    notes = [labels.say("agreement.note"), _whole_sets(rows, labels)]
     if len(rare):
         few = [labels.item(CODES, code) for code in rare]
         notes.append(labels.say("agreement.few", codes="; ".join(few)))
