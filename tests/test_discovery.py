@@ -140,7 +140,7 @@ def test_intrusion_is_scored_with_wilsons_interval_against_one_in_six():
 
 def test_without_scikit_learn_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(InputError, match=r'pip install "upr_analysis\[suggest\]"'):
+    with pytest.raises(InputError, match=r"make suggest"):
         candidates(two_subjects(), NONE, seed=1)
 
 

@@ -35,6 +35,7 @@ from upr_analysis.suggestions import (
     Suggested,
     cross_validated,
     folds,
+    require_scikit_learn,
     suggestions,
 )
 
@@ -114,7 +115,7 @@ def train(
     proposed from these very codings, what is held out is no longer unseen by them, and looks better
     than it is. The same seed, answers and codings give the same classifier. Raises InputError.
     """
-    _require_scikit_learn()
+    require_scikit_learn()
     codes = tuple(code.name for code in codebook.codes)
     judged = (codings if judged is None else judged)[KEYS].drop_duplicates()
     answered = open_responses[open_responses["state"] == "answered"]
@@ -411,13 +412,3 @@ def _best(likely: np.ndarray, given: np.ndarray) -> float:
     f1 = 2 * np.cumsum(given[order]) / (np.arange(1, len(order) + 1) + given.sum())
     last = int(f1.argmax())
     return float(likely[order[last : last + 2]].mean())
-
-
-def _require_scikit_learn() -> None:
-    try:
-        import sklearn  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            "The classifier needs scikit-learn, which is not installed: "
-            'pip install "upr_analysis[suggest]".'
-        ) from error

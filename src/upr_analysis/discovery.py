@@ -19,6 +19,7 @@ from scipy import sparse
 from upr_analysis.inference import wilson_interval
 from upr_analysis.privacy import PLACEHOLDERS
 from upr_analysis.problems import InputError
+from upr_analysis.suggestions import require_scikit_learn
 
 FEWEST: Final = 5  # respondents who used a term, or any term of a candidate
 FEWEST_ANSWERS: Final = 30  # without a code, in one language
@@ -127,7 +128,7 @@ def _in_one_language(
 
 def _term_counts(texts: pd.Series, language: str) -> tuple[np.ndarray, Any]:
     """Return terms (m,) and how often each answer uses each, sparse (n, m)."""
-    _require_scikit_learn()
+    require_scikit_learn()
     from sklearn.feature_extraction.text import CountVectorizer
 
     for placeholder in PLACEHOLDERS.values():
@@ -143,16 +144,6 @@ def _term_counts(texts: pd.Series, language: str) -> tuple[np.ndarray, Any]:
     except ValueError:  # no term is left
         return np.zeros(0, dtype=object), sparse.csc_matrix((len(texts), 0))
     return counter.get_feature_names_out(), counts.tocsc()
-
-
-def _require_scikit_learn() -> None:
-    try:
-        import sklearn  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            "Candidate themes are found with scikit-learn, which is not installed: "
-            'pip install "upr_analysis[suggest]".'
-        ) from error
 
 
 def _tf_idf(counts: Any) -> Any:

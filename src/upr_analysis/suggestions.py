@@ -18,6 +18,7 @@ from scipy.sparse.csgraph import connected_components
 from upr_analysis.agreement import Estimate
 from upr_analysis.matching import WORDS
 from upr_analysis.patterns import fold
+from upr_analysis.problems import InputError
 
 SUGGESTION_COLUMNS: Final = (
     "respondent", "question", "code", "probability", "start", "end", "by",
@@ -68,6 +69,17 @@ def suggestions(rows: list[tuple[object, ...]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(SUGGESTION_COLUMNS))
     texts = dict.fromkeys(("respondent", "question", "code", "by"), "string")
     return frame.astype(texts | {"probability": "float64", "start": "Int32", "end": "Int32"})
+
+
+def require_scikit_learn() -> None:
+    """Raise InputError where scikit-learn, an extra, is not installed."""
+    try:
+        import sklearn  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            "scikit-learn is not installed: run make suggest once, or, in the environment, "
+            'pip install -e ".[suggest]".'
+        ) from error
 
 
 def near_duplicates(texts: Sequence[str]) -> np.ndarray:
