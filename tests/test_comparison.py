@@ -76,7 +76,8 @@ def make_run(tmp_path):
         frame = pd.DataFrame(flow, columns=["step", "respondents"])
         frame.to_parquet(folder / "private/flow.parquet")
         quotes = pd.DataFrame({"respondent": ["r7k2"], "code": ["x"], "quote": ["our director"]})
-        pd.concat([quotes] * codings).to_parquet(folder / "private/codings.parquet")
+        counted, other = quotes.assign(counts=True), quotes.assign(counts=False)
+        pd.concat([counted] * codings + [other]).to_parquet(folder / "private/codings.parquet")
         return folder
 
     return make

@@ -248,7 +248,8 @@ def _counts(one: Path, other: Path) -> dict[str, str]:
             more = _more_or_fewer(steps[1]["kept"] - steps[0]["kept"])
             said[STEPS[1]] = f"passes {more} on to {STEPS[2]} ({', '.join(told)})"
     if all(path.exists() for path in codings):
-        before, after = (len(pd.read_parquet(path, columns=["code"])) for path in codings)
+        counts = (pd.read_parquet(path, columns=["counts"])["counts"] for path in codings)
+        before, after = (int(those.sum()) for those in counts)
         if before != after:
             said[STEPS[2]] = f"codings {before} to {after}"
     return said

@@ -77,12 +77,11 @@ def _score_table(found: Evaluation, codebook: Codebook, labels: Labels) -> Table
         (
             labels.item(CODES, code),
             *(with_interval(cells.loc[(code, name)], labels) for name in names),
-            labels.number(cells["base"][(code, "f1")]),
         )
         for code in known
         if (code, "f1") in cells.index
     ]
-    heads = [labels.say(f"suggestions.{name}") for name in ("code", *names, "base")]
+    heads = [labels.say(f"suggestions.{name}") for name in ("code", *names)]
     micro, macro = (with_interval(whole.loc[f"{name}_f1"], labels) for name in ("micro", "macro"))
     caption = labels.say("suggestions.caption", n=found.judged)
     whole_words = labels.say("suggestions.whole", micro=micro, macro=macro)
