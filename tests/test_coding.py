@@ -109,11 +109,11 @@ def test_every_open_response_ends_in_exactly_one_way(codebook):
         ("f", "Q", "", "not_asked"),
     )
     codings = code_responses(answers, codebook)
-    outcome = account(answers, codings, answers.head(0), codebook)
+    outcome = account(answers, codings, answers.head(0).assign(settled=True), codebook)
     assert list(outcome) == [
         "coded", "nothing_to_say", "redacted", "none_applies", "blank", "not_asked",
     ]  # fmt: skip
-    assert account_by_question(answers, outcome).iloc[0].tolist() == ["Q", 1, 1, 1, 1, 0, 1, 1]
+    assert account_by_question(answers, outcome).iloc[0].tolist() == ["Q", 1, 1, 0, 1, 1, 0, 1, 1]
 
 
 def test_what_nobody_could_read_has_failed_and_is_no_answer_without_a_theme(codebook):
@@ -122,9 +122,11 @@ def test_what_nobody_could_read_has_failed_and_is_no_answer_without_a_theme(code
         ("b", "Q", "translation", "answered"),
         ("c", "Q", "الترجمة متأخرة جدا", "answered"),
     ).assign(language="ar")
-    judged = answers.loc[[2], ["respondent", "question"]]
+    judged = answers.loc[[2], ["respondent", "question"]].assign(settled=True)
     outcome = account(answers, code_responses(answers, codebook), judged, codebook)
     assert list(outcome) == ["failed", "coded", "none_applies"]
+    apart = account(answers, answers.head(0), judged.assign(settled=False), codebook)
+    assert list(apart) == ["failed", "failed", "disputed"]
 
 
 def test_coding_carries_its_evidence(codebook):

@@ -16,6 +16,7 @@ from upr_analysis.codings import (
     is_coder,
     judgements,
     keep_version,
+    located,
     read_record,
     read_versions,
     rows_of,
@@ -144,6 +145,34 @@ def test_judgements_of_what_has_changed_since_are_left_out_and_counted(tmp_path,
     assert why["answer no longer there"] == 2
 
 
+def test_judgements_follow_their_answers_when_pseudonyms_change(tmp_path, codebook, answers):
+    """Another seed, or one more row, gives every respondent another pseudonym."""
+    same = answers.assign(text=["The fee", "The fee", "No translation", "Neither"])
+    text = dict(zip(same["respondent"], same["text"], strict=True))
+    given(tmp_path, "Ana", {"a": "cost", "c": "languages"}, text=text)
+    record = given(tmp_path, "Ben", {"a": "cost", "b": "", "c": "languages"}, text=text)
+    others = same.assign(respondent=["z", "y", "a", "x"])
+    judged, why = standing(judgements(located(record, others)), others, codebook)
+    assert not why
+    texts = others.set_index("respondent")["text"]
+    said = {(texts[one.respondent], one.coder, one.codes) for one in judged.itertuples()}
+    cost, languages, none = frozenset({"cost"}), frozenset({"languages"}), frozenset[str]()
+    assert said == {
+        ("The fee", "Ana", cost), ("The fee", "Ben", cost), ("The fee", "Ben", none),
+        ("No translation", "Ana", languages), ("No translation", "Ben", languages),
+    }  # fmt: skip
+    assert judged["respondent"].nunique() == 3
+    assert located(record, same)["respondent"].tolist() == record["respondent"].tolist()
+
+
+def test_a_code_that_is_gone_takes_all_judgements_of_its_answers_along(tmp_path, codebook, answers):
+    given(tmp_path, "Ana", {"a": "cost", "b": "cost"})
+    record = given(tmp_path, "Ben", {"a": "gone", "b": "cost"})
+    kept, why = standing(judgements(record), answers, codebook)
+    assert set(kept["respondent"]) == {"b"}
+    assert why["code no longer in the codebook"] == 2
+
+
 def test_a_changed_definition_makes_judgements_stale_and_a_changed_pattern_does_not(
     tmp_path, codebook
 ):
@@ -205,9 +234,11 @@ def test_patterns_are_held_to_what_people_say_together(tmp_path, codebook, answe
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda text: text.replace('"independent"', '"guessed"'), "line 2: 'basis' is none"),
-        (lambda text: text.replace('"Ana"', '"codebook"'), "line 2: 'coder' is none"),
+        (lambda text: text.replace('"independent"', '"guessed"'), "row 1: 'basis' is none"),
+        (lambda text: text.replace('"Ana"', '"codebook"'), "row 1: 'coder' is none"),
         (lambda text: text.replace('"batch"', '"set"'), "has other columns than"),
+        (lambda text: text[: text.rindex(',"languages"')] + "\n", "row 1 was cut off"),
+        (lambda text: text.replace('"languages","",""', '"languages","3",""'), "'start' is none"),
     ],
 )
 def test_a_damaged_record_is_named_with_its_line(tmp_path, damage, said):

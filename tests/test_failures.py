@@ -332,9 +332,9 @@ def test_killed_nursery_is_said(project):
 
 SPOILED = {
     "import sys; sys.exit(0)": "ended without writing private/codings.parquet",
-    "import sys; sys.exit(3)": "stopped in cell 12: SystemExit",
-    "int('Index, Letter')": "stopped in cell 12: ValueError (what it says is not shown here",
-    "raise RuntimeError('too few')": "stopped in cell 12: RuntimeError: too few",
+    "import sys; sys.exit(3)": "stopped in cell 18: SystemExit",
+    "int('Index, Letter')": "stopped in cell 18: ValueError (what it says is not shown here",
+    "raise RuntimeError('too few')": "stopped in cell 18: RuntimeError: too few",
     "(step.work / step.name / 'private' / 'more.txt').write_text('x')": "wrote private/more.txt",
     "(step.work / step.name / 'public').mkdir(); "
     "(step.work / step.name / 'public' / 'x.csv').write_text('x')": "wrote public/x.csv",
@@ -357,7 +357,9 @@ def test_step_that_writes_nothing_fails(project):
     project.spoil(CODING, "step.summary", instead=True)
     status, _, err = project.run()
     assert status == 1
-    assert "ended without writing private/codings.parquet, private/accounting.parquet." in err
+    tables = ("codings", "accounting", "agreement")
+    named = ", ".join(f"private/{table}.parquet" for table in tables)
+    assert f"ended without writing {named}." in err
 
 
 def test_leaving_before_the_last_cell_fails(project):
@@ -365,7 +367,7 @@ def test_leaving_before_the_last_cell_fails(project):
         project.spoil(CODING, source, at=1_000)
     status, _, err = project.run()
     assert status == 1
-    assert "notebooks/03_thematic_coding.ipynb ended before cell 14 ran." in err
+    assert "notebooks/03_thematic_coding.ipynb ended before cell 20 ran." in err
 
 
 def test_leaving_when_all_is_written_is_not_published(project):

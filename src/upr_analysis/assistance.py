@@ -132,13 +132,18 @@ def decide(work: Work) -> tuple[int, int, int]:
     if problems:
         raise InputError(problems)
     languages = {tag for code in work.codebook.codes for tag in code.patterns}
+    default = next(iter(languages)) if len(languages) == 1 else "en"
+    codes = {code.name for code in work.codebook.codes}
+    if gone := sorted({row["code"] for row in rows} - codes):
+        raise InputError(
+            f"{path}: {len(gone)} codes are no longer in the codebook: `upr codes propose` again."
+        )
     for row in rows:
         row["pattern"] = row["pattern"].removeprefix("'")
-        row["language"] = row["language"] or (languages.pop() if len(languages) == 1 else "en")
     changed = [row for row in rows if row["change"] != "keep"]
     words = [word for row, word in zip(rows, said, strict=True) if row["change"] != "keep"]
     accepted = [
-        (row["code"], row["language"], row["pattern"], row["change"])
+        (row["code"], row["language"] or default, row["pattern"], row["change"])
         for row, word in zip(changed, words, strict=True)
         if word in YES
     ]
@@ -338,9 +343,12 @@ def score_intrusion(work: Work) -> "Intrusion":
     for name in (ITEMS, KEY):
         if not (work.folder / name).exists():
             raise InputError(f"{work.folder / name} is not there: `upr codes discover` makes it.")
-    given, key = (
-        pd.read_csv(work.folder / name, dtype=str, keep_default_na=False) for name in (ITEMS, KEY)
-    )
+    grid, _ = read_grid(work.folder / ITEMS)  # a spreadsheet may have saved it in its own way
+    head = grid.row(0)
+    given = pd.DataFrame([grid.row(place) for place in range(1, len(grid))], columns=head)
+    if not {"item", "intruder"} <= set(head):
+        raise InputError(f"{work.folder / ITEMS} needs the columns item and intruder.")
+    key = pd.read_csv(work.folder / KEY, dtype=str, keep_default_na=False)
     filled = given[given["intruder"] != ""].rename(columns={"intruder": "word"})
     if filled.empty:
         raise InputError(

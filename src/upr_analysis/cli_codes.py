@@ -121,10 +121,15 @@ def read(
     from upr_analysis.codings import RECORD
 
     with _work(params, assignments, outputs) as work:
+        before = work.judged()
         for taken, new in take_back(work, sheets):
             typer.echo(
                 f"{taken.coder}\t{taken.coded} judged\t{new} new\t{taken.left} not coded yet"
             )
+            own = before[before["coder"] == taken.coder]
+            units = set(zip(own["respondent"], own["question"], strict=True))
+            if kept := len(units.intersection(taken.empty)):
+                typer.echo(f"{kept} of these were judged before, which stays.", err=True)
         typer.echo(work.consultation / RECORD)
 
 
@@ -378,7 +383,12 @@ def export(
     from upr_analysis.exchange import export_to
 
     with _work(params, assignments, outputs) as work:
-        export_to(work, file)
+        behind = export_to(work, file)
+    if behind:
+        typer.echo(
+            f"{behind} judgements stay behind, which the format has no place for: adjudications, "
+            "and that no code applies.", err=True,
+        )  # fmt: skip
     typer.echo(file.resolve())
 
 

@@ -17,10 +17,14 @@ from upr_analysis.codings import (
     add_to_record,
     code_everything,
     consensus,
+    in_force,
     is_coder,
     judgements,
     keep_version,
+    located,
     read_record,
+    read_versions,
+    same_coder,
     stale_since,
     standing,
 )
@@ -62,7 +66,7 @@ class Work:
     @property
     def record(self) -> pd.DataFrame:
         """Every judgement that was read back, as it is on disk now."""
-        return read_record(self.consultation)
+        return located(read_record(self.consultation), self.open_responses)
 
     @property
     def coded(self) -> Coded:
@@ -75,7 +79,7 @@ class Work:
         coded = self.coded
         counted = coded.codings[coded.codings["counts"]]
         outcome = account(self.open_responses, counted, coded.judged, self.codebook)
-        return self.open_responses[outcome.isin(["coded", "none_applies", "failed"])]
+        return self.open_responses[outcome.isin(["coded", "none_applies", "disputed", "failed"])]
 
     def judged(self) -> pd.DataFrame:
         """Return the judgements that stand."""
@@ -137,12 +141,7 @@ def make_sheets(
     view of the coders. Of `following`, if given, the first are taken, and no sample is drawn. Where
     codes are `suggested`, answers with such are drawn, and what comes back is not independent.
     """
-    wrong = [name for name in coders if not is_coder(name)]
-    if wrong or len({name.casefold() for name in coders}) < len(coders):
-        raise InputError(
-            f"--coder {wrong[0] if wrong else coders[0]!r}: name each coder once, by one word of "
-            f"letters, digits, - and _ that begins with a letter and is not {', '.join(TAKEN)}."
-        )
+    _refuse_names(work, coders)
     _refuse_unknown_groupings(work, [*by, *shown])
     if not replace:
         for coder in coders:
@@ -151,10 +150,16 @@ def make_sheets(
     stale = list(stale_since(work.consultation, work.codebook))
     done = judged[judged["coder"].isin(coders) & ~judged["codebook_version"].isin(stale)]
     fresh = work.codable if following is None else following
+    if fresh.empty:
+        raise InputError("No answer holds anything to code, or none of those listed is there now.")
     fresh = fresh[~pd.MultiIndex.from_frame(fresh[UNIT]).isin(pd.MultiIndex.from_frame(done[UNIT]))]
     if suggested is not None:
         units = fresh[UNIT].itertuples(index=False, name=None)
         fresh = fresh[[unit in suggested for unit in units]]
+        if fresh.empty:
+            raise InputError(
+                "No code is suggested for an answer that these coders have not judged."
+            )
     if fresh.empty:
         raise InputError("These coders have judged every answer that holds anything to code.")
     groups = {name: _groups(work, name, fresh) for name in dict.fromkeys([*by, *shown])}
@@ -167,7 +172,7 @@ def make_sheets(
     keep_version(work.consultation, work.codebook)
     made = []
     for coder, answers in deal(sample, coders, overlap, seed).items():
-        view = {work.labels.grouping(name): answers[name].tolist() for name in shown}
+        view = {f"group: {work.labels.grouping(name)}": answers[name].tolist() for name in shown}
         basis = "independent"
         if suggested is not None:
             basis = "assisted"
@@ -176,6 +181,19 @@ def make_sheets(
         sheet = Sheet(coder, basis, work.codebook.version, answers, view)
         made.append((put_sheet(work, sheet, coder, replace), len(answers)))
     return made
+
+
+def _refuse_names(work: Work, coders: Sequence[str]) -> None:
+    """Raise InputError where a coder is named twice, or otherwise than the record has it."""
+    wrong = [name for name in coders if not is_coder(name)]
+    if wrong or len({name.casefold() for name in coders}) < len(coders):
+        raise InputError(
+            f"--coder {wrong[0] if wrong else coders[0]!r}: name each coder once, by one word of "
+            f"letters, digits, - and _ that begins with a letter and is not {', '.join(TAKEN)}."
+        )
+    for name in coders:
+        if other := same_coder(name, work.record):
+            raise InputError(f"--coder {name!r}: the record has {other!r}: write it like that.")
 
 
 def put_sheet(work: Work, sheet: Sheet, name: str, replace: bool) -> Path:
@@ -232,9 +250,31 @@ def take_back(work: Work, paths: Sequence[Path]) -> list[tuple[Read, int]]:
             reads.append(read_sheet(path, work.open_responses, work.codebook, work.labels))
         except InputError as error:
             problems += error.problems
+    problems += _contradictions(reads)
+    versions = {*read_versions(work.consultation), work.codebook.version}
+    for read in reads:
+        if read.version not in versions:
+            problems.append(
+                f"The sheet of {read.coder} says that it is of codebook {read.version!r}, which "
+                "none is: restore that cell of its page About."
+            )
+        if other := same_coder(read.coder, work.record):
+            problems.append(f"The record has {other!r}: write the coder {read.coder!r} like that.")
     if problems:
         raise InputError(problems)
     return [(read, record_rows(work, read.rows, today())) for read in reads]
+
+
+def _contradictions(reads: Sequence[Read]) -> list[str]:
+    """Return what one coder's sheets, read together, say differently of an answer."""
+    said: dict[tuple[str, ...], frozenset[str]] = {}
+    problems = []
+    for read in reads:
+        for key, own in read.rows.groupby(["coder", "basis", *UNIT], sort=False):
+            codes = frozenset(own["code"])
+            if said.setdefault(tuple(map(str, key)), codes) != codes:
+                problems.append(f"Two sheets of {read.coder} differ on one answer: read one.")
+    return list(dict.fromkeys(problems))
 
 
 def today() -> str:
@@ -248,23 +288,34 @@ def record_rows(work: Work, rows: pd.DataFrame, day: str, known: bool = False) -
     With `known` a judgement is not new that stands with another basis or codebook: it comes back
     from a program that knows neither.
     """
-    new = _unlike(rows, work.record, ["coder", *UNIT, "codes"] if known else _JUDGEMENT)
+    new = _unlike(rows, work.record, _KNOWN if known else [*_KNOWN, "basis", "codebook_version"])
     if len(new):
         add_to_record(work.consultation, new, day)
     return len(new[UNIT].drop_duplicates())
 
 
-_JUDGEMENT: Final = ["coder", "basis", *UNIT, "codebook_version", "codes"]
+_KNOWN: Final = ["coder", *UNIT, "text_hash"]
 
 
 def _unlike(rows: pd.DataFrame, record: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """Return the rows of judgements that differ, by `key`, from all that are in force."""
+    """Return the rows of judgements that say something else than what is in force of `key`.
+
+    What is said are codes with their spans, and the note.
+    """
     if rows.empty:
         return rows
-    before = set(judgements(record)[key].itertuples(index=False, name=None))
-    now = judgements(rows.assign(batch=1))[key]
-    new = now[[row not in before for row in now.itertuples(index=False, name=None)]]
-    return rows[pd.MultiIndex.from_frame(rows[UNIT]).isin(pd.MultiIndex.from_frame(new[UNIT]))]
+    said = ["code", "start", "end", "note"]
+
+    def all_of(table: pd.DataFrame) -> dict[tuple[str, ...], frozenset[tuple[str, ...]]]:
+        return {
+            tuple(map(str, one)): frozenset(own[said].itertuples(index=False, name=None))
+            for one, own in table.groupby(key, sort=False)
+        }
+
+    before = all_of(in_force(record))
+    new = {one for one, own in all_of(rows).items() if before.get(one) != own}
+    keys = rows[key].itertuples(index=False, name=None)
+    return rows[[tuple(map(str, one)) in new for one in keys]]
 
 
 def make_adjudication(work: Work, by: str, replace: bool) -> tuple[Path, int] | None:
@@ -285,7 +336,7 @@ def make_adjudication(work: Work, by: str, replace: bool) -> tuple[Path, int] | 
     view = {}
     for coder, those in judged.groupby("coder", sort=True):
         codes = dict(zip(pd.MultiIndex.from_frame(those[UNIT]), those["codes"], strict=True))
-        view[str(coder)] = [
+        view[f"given by {coder}"] = [
             _in_words(sorted(codes[unit]), work) if unit in codes else "" for unit in keys
         ]
     keep_version(work.consultation, work.codebook)

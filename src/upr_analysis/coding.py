@@ -21,7 +21,8 @@ MACHINE: Final = "codebook"  # the coder that the patterns are
 PEOPLE: Final = "export"  # the coder of codings that the export holds
 CONSENSUS: Final = "consensus"  # what several coders make of a response together
 OUTCOMES: Final = (
-    "coded", "none_applies", "nothing_to_say", "redacted", "failed", "blank", "not_asked",
+    "coded", "none_applies", "disputed", "nothing_to_say", "redacted", "failed", "blank",
+    "not_asked",
 )  # fmt: skip
 CODING_COLUMNS: Final = (
     "coder", "respondent", "question", "theme", "code", "start", "end", "quote", "text_hash",
@@ -199,16 +200,18 @@ def account(
 ) -> pd.Series:
     """Return how each open response ended, one of OUTCOMES, indexed like `open_responses`.
 
-    `codings` are those that count; `judged` names the responses that people judged. One failed
-    that nobody judged and in whose language the codebook has no pattern to look for.
+    `codings` are those that count; `judged` the responses that people judged, with whether they are
+    `settled`. One is disputed to which its coders gave codes, but none more than half of them. One
+    failed that nobody judged and in whose language the codebook has no pattern to look for.
     """
     nothing = {
         fold(phrase)[0] for phrases in codebook.nothing_to_say.values() for phrase in phrases
     }
     keys = pd.MultiIndex.from_frame(open_responses[["respondent", "question"]])
-    coded, by_people = (
+    open_ones = judged[~judged["settled"].astype(bool)]
+    coded, by_people, disputed = (
         keys.isin(pd.MultiIndex.from_frame(those[["respondent", "question"]]))
-        for those in (codings, judged)
+        for those in (codings, judged, open_ones)
     )
     tags = {tag for code in codebook.codes for tag, own in code.patterns.items() if own}
     language = open_responses["language"]
@@ -220,6 +223,7 @@ def account(
     outcome[open_responses["text"].map(_only_placeholders)] = "redacted"
     outcome[(open_responses["state"] == "skipped").to_numpy()] = "blank"
     outcome[(open_responses["state"] == "not_asked").to_numpy()] = "not_asked"
+    outcome[disputed] = "disputed"
     outcome[coded] = "coded"  # even where people coded what is blank here
     return outcome.astype(pd.CategoricalDtype(list(OUTCOMES)))
 

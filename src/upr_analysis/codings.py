@@ -8,9 +8,11 @@ Beside it `codebook_versions.json` keeps each codebook that people coded by, so 
 changed since can be said. People read definitions, not patterns: patterns make no judgement stale.
 """
 
+import csv
 import json
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +65,16 @@ class Coded:
 
 def is_coder(name: str) -> bool:
     """Whether a coder may be called so: a word of letters, digits, _ and -, not one of ours."""
-    return bool(CODER.fullmatch(name)) and name.lower() not in TAKEN
+    return bool(CODER.fullmatch(name)) and name.casefold() not in TAKEN
+
+
+def same_coder(name: str, record: pd.DataFrame) -> str | None:
+    """Return a coder of the record whose name differs by case, or coding of letters, only."""
+    plain = unicodedata.normalize("NFC", name).casefold()
+    for known in record["coder"].unique():
+        if known != name and unicodedata.normalize("NFC", known).casefold() == plain:
+            return str(known)
+    return None
 
 
 def read_record(consultation: Path) -> pd.DataFrame:
@@ -77,26 +88,58 @@ def read_record(consultation: Path) -> pd.DataFrame:
             {"batch": int}
         )
     try:
-        record = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except (ValueError, UnicodeDecodeError) as error:
+        with path.open(encoding="utf-8", newline="") as stream:
+            head, *rows = csv.reader(stream, strict=True)
+    except (ValueError, csv.Error) as error:
         raise InputError(f"{path} is no csv in UTF-8: restore it from a copy.") from error
-    if tuple(record.columns) != COLUMNS:
+    if tuple(head) != COLUMNS:
         raise InputError(f"{path} has other columns than {', '.join(COLUMNS)}: restore it.")
+    cut = [number for number, row in enumerate(rows, 1) if len(row) != len(COLUMNS)]
+    if cut:
+        raise InputError(f"{path} row {cut[0]} was cut off: restore it from a copy.")
+    record = pd.DataFrame(rows, columns=list(COLUMNS), dtype="str")
+    start, end = (pd.to_numeric(record[name], errors="coerce") for name in ("start", "end"))
+    whole = (record["start"] == "") & (record["end"] == "")
     wrong = {
-        "batch": ~record["batch"].str.fullmatch(r"[0-9]+"),
+        "batch": ~record["batch"].str.fullmatch(r"[0-9]{1,9}"),
         "basis": ~record["basis"].isin(BASES),
         "coder": ~record["coder"].map(is_coder).astype(bool),
-        "start": ~record["start"].str.fullmatch(r"[0-9]*"),
-        "end": ~record["end"].str.fullmatch(r"[0-9]*"),
+        "start": ~(whole | (record["start"].str.fullmatch(r"[0-9]{1,9}") & (start < end))),
     }
     problems = [
-        f"{path} line {row + 2}: {name!r} is none that was ever written: restore it."
-        for name, rows in wrong.items()
-        for row in rows[rows].index[:5]
+        f"{path} row {row + 1}: {name!r} is none that was ever written: restore it."
+        for name, rows_of_it in wrong.items()
+        for row in rows_of_it[rows_of_it].index[:5]
     ]
     if problems:
         raise InputError(problems)
     return record.astype({"batch": int})
+
+
+def located(record: pd.DataFrame, open_responses: pd.DataFrame) -> pd.DataFrame:
+    """Return the record with each judgement at the answer that it is of, as respondents are now.
+
+    Pseudonyms change with the seed and with the rows of an export; the question and the text of an
+    answer do not. Answers of the same words are told apart by pseudonym, and else dealt in order.
+    A judgement whose answer is not found stays as it was.
+    """
+    if record.empty:
+        return record
+    now: dict[tuple[str, str], list[str]] = {}
+    for respondent, question, text in sorted(
+        open_responses[[*UNIT, "text"]].itertuples(index=False, name=None)
+    ):
+        now.setdefault((question, text_hash(text)), []).append(respondent)
+    keys = ["batch", "question", "text_hash", "respondent"]
+    found = {}
+    for key, those in record[keys].drop_duplicates().groupby(keys[:3], sort=True):
+        there = now.get((str(key[1]), str(key[2])), [])
+        were = sorted(those["respondent"])
+        free = iter([name for name in there if name not in were])
+        for name in were:
+            found[(*key, name)] = name if name in there else next(free, name)
+    places = record[keys].itertuples(index=False, name=None)
+    return record.assign(respondent=[found[place] for place in places])
 
 
 def add_to_record(consultation: Path, rows: pd.DataFrame, day: str) -> int:
@@ -205,12 +248,15 @@ def standing(
     now = open_responses.set_index(UNIT)["text"].map(text_hash)
     hashes = now.reindex(pd.MultiIndex.from_frame(judged[UNIT])).to_numpy()
     known = {code.name for code in codebook.codes}
+    units = list(judged[UNIT].itertuples(index=False, name=None))
+    # all judgements of the answer: what is left of them would be one side of it only
+    gone = {unit for unit, codes in zip(units, judged["codes"], strict=True) if not codes <= known}
     reasons = [
         "answer no longer there" if not isinstance(now_hash, str)
         else "answer changed since" if now_hash != was
-        else "code no longer in the codebook" if not codes <= known
+        else "code no longer in the codebook" if unit in gone
         else ""
-        for now_hash, was, codes in zip(hashes, judged["text_hash"], judged["codes"], strict=True)
+        for now_hash, was, unit in zip(hashes, judged["text_hash"], units, strict=True)
     ]  # fmt: skip
     stands = pd.Series([not reason for reason in reasons], index=judged.index, dtype=bool)
     return judged[stands], Counter(filter(None, reasons))
@@ -247,12 +293,13 @@ def code_everything(
     Where people judged an answer, what they say counts, be it that no code applies; elsewhere the
     patterns. `imported` are the codes that the export holds, `record` those of `read_record`.
     """
+    record = located(record, open_responses)
     machine = code_responses(open_responses, codebook)
     imported = keep_known(imported, open_responses).assign(coder=PEOPLE)
     judged, left_out = standing(judgements(record), open_responses, codebook)
     agreed = consensus(judged)
     together = agreed.explode("codes").dropna(subset="codes").rename(columns={"codes": "code"})
-    given = [imported, _by_coder(record, judged), together.assign(coder=CONSENSUS)]
+    given = [imported, codings_by_coder(record, judged), together.assign(coder=CONSENSUS)]
     people = given_codings(pd.concat(given, ignore_index=True), open_responses, codebook)
     whose = _whose(agreed, imported)
     by = pd.Series(whose["by"].to_numpy(), pd.MultiIndex.from_frame(whose[UNIT]))
@@ -263,7 +310,7 @@ def code_everything(
     return Coded(codings, whose, left_out, judged["codebook_version"].value_counts())
 
 
-def _by_coder(record: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
+def codings_by_coder(record: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
     """Return the codes of judgements with their spans."""
     rows = in_force(record).merge(judged[["coder", "basis", *UNIT]], on=["coder", "basis", *UNIT])
     rows = rows[rows["code"] != ""].sort_values(["coder", *UNIT, "code", "start"])

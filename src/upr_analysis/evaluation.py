@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
+from pydantic import Field
 
 from upr_analysis.codebook import Codebook
 from upr_analysis.documents import Strict, as_model
@@ -18,13 +19,33 @@ EVALUATION: Final = "suggestions.json"
 FEWEST: Final = 30  # answers that people gave a code, for its scores to be shown
 
 
+class Score(Strict):
+    """A statistic of one code, or of all as code ""; `base` is how many answers have it."""
+
+    code: str
+    statistic: str
+    value: float | None
+    low: float | None
+    high: float | None
+    base: int
+
+
+class Point(Strict):
+    """F1 reached by one draw of coded answers."""
+
+    seed: int
+    answers: int
+    micro_f1: float
+    macro_f1: float
+
+
 class Evaluation(Strict):
-    """What `upr codes suggest` measured: `scores` and `curve` are tables, a mapping a row."""
+    """What `upr codes suggest` measured: `scores` and `curve` a row each."""
 
     judged: int  # answers that people judged
     codebook_version: str
-    scores: list[dict[str, str | int | float | None]]
-    curve: list[dict[str, int | float]]
+    scores: list[Score] = Field(min_length=1)
+    curve: list[Point]
     gain_of_50: tuple[float | None, float | None, float | None]  # of micro-F1, with its interval
 
 
@@ -51,7 +72,7 @@ def evaluation_tables(
         return []
     shown: list[Table | Note] = [
         _score_table(found, codebook, labels),
-        _curve_table(pd.DataFrame(found.curve), labels),
+        _curve_table(pd.DataFrame(map(dict, found.curve)), labels),
     ]
     gain, low, high = found.gain_of_50
     if gain is None or low is None or high is None:
@@ -66,7 +87,7 @@ def evaluation_tables(
 
 
 def _score_table(found: Evaluation, codebook: Codebook, labels: Labels) -> Table | Note:
-    rows = pd.DataFrame(found.scores)
+    rows = pd.DataFrame(map(dict, found.scores))
     hidden = {code.name for theme in codebook.themes if theme.sensitive for code in theme.codes}
     known = [code.name for code in codebook.codes if code.name not in hidden]
     whole = rows[rows["code"] == ""].set_index("statistic")

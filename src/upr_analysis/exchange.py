@@ -12,8 +12,16 @@ from ruamel.yaml import YAML
 
 from upr_analysis.codebook import Codebook
 from upr_analysis.codes import Work, record_rows
-from upr_analysis.coding import CONSENSUS, text_hash
-from upr_analysis.codings import TAKEN, is_coder, keep_version, rows_of, what_changed
+from upr_analysis.coding import MACHINE, PEOPLE, given_codings, text_hash
+from upr_analysis.codings import (
+    TAKEN,
+    codings_by_coder,
+    is_coder,
+    keep_version,
+    rows_of,
+    same_coder,
+    what_changed,
+)
 from upr_analysis.problems import InputError
 from upr_analysis.refi_qda import (
     Project,
@@ -38,11 +46,14 @@ class Imported:
     notes: tuple[str, ...] = ()
 
 
-def export_to(work: Work, target: Path) -> None:
+def export_to(work: Work, target: Path) -> int:
     """Write the codebook (.csv, .qdc) or the whole project with its codings (.qdpx) to a new file.
 
-    A project holds the answers, as stored: it is for its owner only, and so is its file.
+    A project holds the answers, as stored: it is for its owner only, and so is its file. Returns
+    how many judgements stay behind, since the format has no place for them: adjudications, and
+    those that no code applies.
     """
+    behind = 0
     suffix = _suffix(target)
     if target.exists():
         raise InputError(f"{target} stands: name a file that does not.")
@@ -53,11 +64,18 @@ def export_to(work: Work, target: Path) -> None:
         content = write_codebook(work.codebook, consultation)
     else:
         codings = work.coded.codings
-        codings = codings[codings["coder"] != CONSENSUS]
+        own = codings["coder"].isin([MACHINE, PEOPLE])
+        judged = work.judged()
+        behind = int(((judged["basis"] == "adjudicated") | (judged["codes"].map(len) == 0)).sum())
+        judged = judged[judged["basis"] != "adjudicated"]  # the coder's own is another judgement
+        given = codings_by_coder(work.record, judged)
+        people = given_codings(given, work.open_responses, work.codebook)
+        codings = pd.concat([codings[own], people], ignore_index=True)
         names = {one.name: work.labels.question(one.name) for one in work.questionnaire.survey}
         content = write_project(work.codebook, work.open_responses, codings, consultation, names)
     target.touch(mode=0o600)
     target.write_bytes(content)
+    return behind
 
 
 def import_from(work: Work, source: Path, basis: str, day: str) -> Imported:
@@ -106,6 +124,9 @@ def _take_codings(work: Work, project: Project, where: str, basis: str, day: str
     codings = project.codings[project.codings["source"].isin(list(units))]
     codings = codings.assign(coder=codings["coder"].map(_coder_name))
     codings = codings[~codings["coder"].isin(TAKEN)]
+    for coder in codings["coder"].unique():
+        if other := same_coder(coder, work.record):
+            raise InputError(f"{where}: {coder!r} codes there, and the record has {other!r}: one.")
     known = {code.name for code in work.codebook.codes}
     if unknown := sorted(set(codings["code"]) - known):
         raise InputError(

@@ -9,11 +9,18 @@ import pandas as pd
 from upr_analysis.agreement import FEWEST_POSITIVES, Estimate, agreement, jaccard, masi, set_alpha
 from upr_analysis.codebook import Codebook
 from upr_analysis.coding import MACHINE
-from upr_analysis.codings import UNIT, Coded, independent, judgements, standing
+from upr_analysis.codings import (
+    UNIT,
+    Coded,
+    independent,
+    judgements,
+    located,
+    standing,
+)
 
 COLUMNS: Final = (
     "between", "language", "code", "statistic", "value", "low", "high", "positives", "answers",
-    "assessable",
+    "given_to", "not_given_to", "assessable",
 )  # fmt: skip
 CODERS: Final = "coders"  # people with each other, each blind to the others
 PATTERNS: Final = "patterns"  # the codebook's patterns with what people say together
@@ -23,7 +30,8 @@ WHOLE_SETS: Final = ""  # as a code: whole sets of codes
 _TYPES: Final = (
     dict.fromkeys(("between", "language", "code", "statistic"), "string")
     | dict.fromkeys(("value", "low", "high"), "float64")
-    | {"positives": "int64", "answers": "int64", "assessable": "bool"}
+    | dict.fromkeys(("positives", "answers", "given_to", "not_given_to"), "int64")
+    | {"assessable": "bool"}
 )
 Sets = pd.Series  # (respondent, question) -> the codes that one coder gave it, none included
 
@@ -52,6 +60,7 @@ def agreement_of_everyone(
 
     `record` is what people coded, `coded` what a run makes of it.
     """
+    record = located(record, open_responses)
     judged, _ = standing(judgements(record), open_responses, codebook)
     both = [
         agreement_between_coders(judged, open_responses, codebook, seed),
@@ -105,26 +114,29 @@ def _rows(
     sets: list[Sets], units: pd.MultiIndex, names: Iterable[str], seed: int
 ) -> Iterator[tuple[object, ...]]:
     respondents = units.get_level_values("respondent").tolist()
+    everyone = set(respondents)
     labels = [[one if isinstance(one, frozenset) else None for one in coder] for coder in sets]
     for name in names:
         judgements = np.array(
             [[np.nan if one is None else name in one for one in coder] for coder in labels],
             dtype=float,
         )
-        positives = int(np.nansum(judgements))
-        found: Mapping[str, Estimate] = agreement(judgements, respondents, seed)
-        yield from _of(name, found, positives, len(units))
+        people = {who for who, given in zip(respondents, judgements.T, strict=True) if 1 in given}
+        sizes = (int(np.nansum(judgements)), len(units), len(people), len(everyone - people))
+        yield from _of(name, agreement(judgements, respondents, seed), sizes)
     positives = sum(len(one) for coder in labels for one in coder if one)
     alphas = {
         f"krippendorff_alpha_{name}": set_alpha(labels, distance, respondents, seed)
         for name, distance in (("masi", masi), ("jaccard", jaccard))
     }
-    yield from _of(WHOLE_SETS, alphas, positives, len(units))
+    yield from _of(WHOLE_SETS, alphas, (positives, len(units), len(everyone), len(everyone)))
 
 
 def _of(
-    code: str, found: Mapping[str, Estimate], positives: int, answers: int
+    code: str, found: Mapping[str, Estimate], sizes: tuple[int, int, int, int]
 ) -> Iterator[tuple[object, ...]]:
-    enough = positives >= FEWEST_POSITIVES
+    """Yield a row a statistic; `sizes` are judgements that give the code, answers, respondents
+    to whom any coder gave it, and others.
+    """
     for name, one in found.items():
-        yield code, name, one.value, one.low, one.high, positives, answers, enough
+        yield code, name, one.value, one.low, one.high, *sizes, sizes[0] >= FEWEST_POSITIVES

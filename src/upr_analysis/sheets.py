@@ -8,6 +8,7 @@ nor a further answer changes the rest.
 import hashlib
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,7 @@ import pandas as pd
 
 from upr_analysis.codebook import Codebook
 from upr_analysis.coding import text_hash
-from upr_analysis.codings import BASES, UNIT, is_coder, rows_of, unknown_code
+from upr_analysis.codings import BASES, UNIT, is_coder, located, rows_of, unknown_code
 from upr_analysis.documents import label
 from upr_analysis.grids import WORKBOOKS, Grid, kind_of, read_grid
 from upr_analysis.labels import Labels
@@ -29,6 +30,7 @@ BOOK: Final = "Codebook"
 ABOUT: Final = "About"
 CODE_COLUMNS: Final = tuple(f"code {number}" for number in range(1, 7))
 PIECE: Final = 16_000  # code points of a text in one cell; a cell holds 32,767 UTF-16 units
+UNWRITABLE: Final = re.compile("[\ufffe\uffff]")  # which no XML holds
 NONE: Final = "(none applies)"
 FIXED: Final = ("respondent", "question", "asked", "language", "text")
 HOW: Final = {
@@ -57,13 +59,18 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Read:
-    """What came back of a sheet: rows for the record, and how many answers were left uncoded."""
+    """What came back of a sheet: rows for the record, and how many answers were left uncoded.
+
+    `empty` are the answers of rows without any code, by (respondent, question).
+    """
 
     coder: str
     basis: str
+    version: str
     rows: pd.DataFrame
     coded: int
     left: int
+    empty: tuple[tuple[str, str], ...] = ()
 
 
 def draw_sample(
@@ -133,8 +140,10 @@ def write_sheet(sheet: Sheet, codebook: Codebook, labels: Labels) -> bytes:
 def code_names(codebook: Codebook, labels: Labels) -> dict[str, str]:
     """Return what each code is called on a sheet: label, and name where a label is shared."""
     shown = {code.name: label(code.label, labels.language) for code in codebook.codes}
-    several = {name for name in shown.values() if list(shown.values()).count(name) > 1}
-    return {name: f"{text} ({name})" if text in several else text for name, text in shown.items()}
+    # a label that is another code's, or its name, would be read as that one
+    taken = Counter([*map(str.casefold, shown.values()), *shown])
+    own = {name: taken[text.casefold()] - (text.casefold() == name) for name, text in shown.items()}
+    return {name: f"{text} ({name})" if own[name] > 1 else text for name, text in shown.items()}
 
 
 def _write_codes(
@@ -147,12 +156,13 @@ def _write_codes(
     heads = [*FIXED, *more, *sheet.shown, *codes, "note", "check"]
     page.write_row(0, 0, heads, head)
     rows = sheet.answers[[*UNIT, "language", "text"]].itertuples(index=False, name=None)
-    for row, (respondent, question, language, text) in enumerate(rows, 1):
+    for row, (respondent, question, language, stored) in enumerate(rows, 1):
+        check, text = text_hash(stored), UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", stored)
         parts = [text[start : start + PIECE] for start in range(0, pieces * PIECE, PIECE)]
         asked, tag = labels.question(question), "" if pd.isna(language) else language
         shown = [column[row - 1] for column in sheet.shown.values()]
         blank = [""] * (len(codes) + 1)
-        cells = [respondent, question, asked, tag, *parts, *shown, *blank, text_hash(text)]
+        cells = [respondent, question, asked, tag, *parts, *shown, *blank, check]
         for column, text_of_cell in enumerate(cells):
             page.write_string(row, column, text_of_cell, cell)
     first = heads.index("code 1")
@@ -223,13 +233,15 @@ def read_sheet(
     places = {name: header.index(name) for name in (*UNIT, "check", "note")}
     texts = [place for place, name in enumerate(header) if re.fullmatch(r"text( \d+)?", name)]
     names = code_names(codebook, labels)
-    known = {shown.casefold(): name for name, shown in names.items()}
-    known |= {code.name.casefold(): code.name for code in codebook.codes}
+    known = {code.name: code.name for code in codebook.codes}
+    known |= {shown.casefold(): name for name, shown in names.items()}
     now = open_responses.set_index(UNIT)["text"]
-    problems, judged = list[str](), []
+    problems, judged, empty = list[str](), [], []
+    found = _located(grid, places, open_responses)
     seen = dict[tuple[str, str], int]()
     for line, cells in _rows(grid):
         unit = (cells[places["respondent"]], cells[places["question"]])
+        unit = found.get((*unit, cells[places["check"]]), unit)
         own, wrong = _codes(
             [(header[place], cells[place]) for place in codes], known, names.values()
         )
@@ -248,7 +260,9 @@ def read_sheet(
             )
         elif unit in seen:
             problems.append(f"{path.name} row {line}: the same answer stands in row {seen[unit]}.")
-        elif own is not None:
+        elif own is None:
+            empty.append(unit)
+        else:
             judged.append((*unit, cells[places["check"]], own, cells[places["note"]]))
         seen.setdefault(unit, line)
     if problems:
@@ -256,7 +270,21 @@ def read_sheet(
     rows = rows_of(judged, facts["coder"], facts["basis"], facts["codebook_version"])
     made = int(facts["answers"]) if facts.get("answers", "").isdigit() else len(seen)
     left = max(made, len(seen)) - len(judged)
-    return Read(facts["coder"], facts["basis"], rows, len(judged), left)
+    version = facts["codebook_version"]
+    return Read(facts["coder"], facts["basis"], version, rows, len(judged), left, tuple(empty))
+
+
+def _located(
+    grid: Grid, places: Mapping[str, int], open_responses: pd.DataFrame
+) -> dict[tuple[str, str, str], tuple[str, str]]:
+    """Return the answer of each row, as pseudonyms are now, by respondent, question and check."""
+    rows = [
+        (cells[places["respondent"]], cells[places["question"]], cells[places["check"]])
+        for _, cells in _rows(grid)
+    ]
+    table = pd.DataFrame(rows, columns=["respondent", "question", "text_hash"]).assign(batch=0)
+    now = located(table, open_responses)
+    return dict(zip(rows, now[UNIT].itertuples(index=False, name=None), strict=True))
 
 
 def _letters(text: str) -> str:

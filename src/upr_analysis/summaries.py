@@ -10,7 +10,7 @@ from babel import Locale
 
 from upr_analysis.codebook import Code, Codebook
 from upr_analysis.coding import CONSENSUS
-from upr_analysis.codings import Coded
+from upr_analysis.codings import UNIT, Coded
 from upr_analysis.documents import label
 from upr_analysis.estimates import CODES
 from upr_analysis.exhibits import Note, Table
@@ -145,22 +145,27 @@ def _named(text: str, names: Mapping[str, str]) -> str:
 
 
 def coders_table(
-    coded: Coded, accounting: pd.DataFrame, stale: Mapping[str, Sequence[str]], labels: Labels
+    coded: Coded,
+    open_responses: pd.DataFrame,
+    outcome: pd.Series,
+    stale: Mapping[str, Sequence[str]],
+    labels: Labels,
 ) -> Table:
     """Return who coded the answers that hold anything to code, and what no longer stands.
 
-    `stale` are the judgements' versions of the codebook that mean something else now, with what
-    changed (`codings.stale_versions`).
+    `outcome` says how each open response ended. `stale` are the judgements' versions of the
+    codebook that mean something else now, with what changed (`codings.stale_versions`).
     """
     judged = coded.judged
     people = judged["by"] == CONSENSUS
-    read = int(accounting[["coded", "none_applies"]].to_numpy().sum())
+    read = open_responses.loc[outcome.isin(["coded", "none_applies"]), UNIT]
+    by_people = pd.MultiIndex.from_frame(read).isin(pd.MultiIndex.from_frame(judged[UNIT]))
     rows = [
         ("consensus", int(people.sum())),
         ("several", int((judged["coders"] > 1).sum())),
         ("unsettled", int((~judged["settled"].astype(bool)).sum())),
         ("export", int((~people).sum())),
-        ("patterns", max(read - len(judged), 0)),
+        ("patterns", int((~by_people).sum())),
     ]
     told = [(name, number) for name, number in rows if number or name in ("consensus", "patterns")]
     frame = pd.DataFrame(
@@ -183,12 +188,20 @@ STATISTICS: Final = (
 )  # fmt: skip
 
 
-def agreement_tables(found: pd.DataFrame, codebook: Codebook, labels: Labels) -> list[Table | Note]:
+def agreement_tables(
+    found: pd.DataFrame, codebook: Codebook, labels: Labels, fewest: int
+) -> list[Table | Note]:
     """Return a table for coders with each other and one for patterns with people, a row a code.
 
     Then one a language. Codes of sensitive themes are left out; so are those too rarely given to
-    be assessed. Where nothing was coded twice, or no code can be assessed, a note says so.
+    be assessed, and those given, or not given, to fewer respondents than `fewest`. Where that is
+    above 0 only alpha is shown: several statistics together tell the counts that they are made of.
+    Where nothing was coded twice, or no code can be shown, a note says so.
     """
+    guarded = (found["given_to"] >= fewest) & (found["not_given_to"] >= fewest)
+    found = found.assign(assessable=found["assessable"] & (guarded | (found["code"] == WHOLE_SETS)))
+    if fewest:
+        found = found[found["statistic"].str.startswith("krippendorff")]
     shown = list[Table | Note]()
     hidden = {code.name for theme in codebook.themes if theme.sensitive for code in theme.codes}
     for between in (CODERS, PATTERNS):
@@ -197,10 +210,11 @@ def agreement_tables(found: pd.DataFrame, codebook: Codebook, labels: Labels) ->
             shown.append(Note(labels.say(f"agreement.none.{between}")))
         for language, rows in own.groupby("language", sort=True):
             if rows["assessable"][rows["code"] != WHOLE_SETS].any():
-                shown.append(_agreement_table(between, str(language), rows, labels))
+                shown.append(_agreement_table(between, str(language), rows, labels, fewest))
             elif language == ALL_LANGUAGES:
                 caption = labels.say(f"agreement.caption.{between}", n=int(rows["answers"].iloc[0]))
                 notes = [f"{caption}.", labels.say("agreement.too_few"), _whole_sets(rows, labels)]
+                notes.append(labels.say("agreement.invented") if labels.mark else "")
                 shown.append(Note(" ".join(filter(None, notes))))
     return shown
 
@@ -217,7 +231,9 @@ def _whole_sets(rows: pd.DataFrame, labels: Labels) -> str:
     return labels.say("agreement.sets", **alphas)
 
 
-def _agreement_table(between: str, language: str, rows: pd.DataFrame, labels: Labels) -> Table:
+def _agreement_table(
+    between: str, language: str, rows: pd.DataFrame, labels: Labels, fewest: int
+) -> Table:
     by_code = rows[rows["code"] != WHOLE_SETS]
     enough = by_code[by_code["assessable"]]
     used = enough[enough["value"].notna()]["statistic"]
@@ -233,7 +249,9 @@ def _agreement_table(between: str, language: str, rows: pd.DataFrame, labels: La
         shown.append(values)
     rare = by_code.loc[~by_code["assessable"], "code"].unique()
     notes = [labels.say("agreement.note"), _whole_sets(rows, labels)]
-    if len(rare):
+    if fewest:
+        notes.append(labels.say("agreement.guarded", n=fewest))
+    elif len(rare):
         few = [labels.item(CODES, code) for code in rare]
         notes.append(labels.say("agreement.few", codes="; ".join(few)))
     if labels.mark:

@@ -118,6 +118,7 @@ TABLES: Final = {
         | {
             "coded": "at least one code",
             "none_applies": "answered, no code applies",
+            "disputed": "coders differ, and no code has more than half of them",
             "nothing_to_say": "answered that there is nothing to say",
             "redacted": "nothing left once personal data were replaced",
             "failed": "nobody read it, and the codebook has no pattern of its language",
@@ -138,6 +139,8 @@ TABLES: Final = {
             "high": "upper end of the interval",
             "positives": "judgements that give the code",
             "answers": "answers that were judged twice",
+            "given_to": "respondents to whom any coder gave it",
+            "not_given_to": "respondents to whom none did",
             "assessable": "whether 30 judgements or more give it",
         },
     ),
