@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from coders import BOOK, HARD
 from filelock import FileLock
+from hypothesis import settings
 
 from upr_analysis.codebook import Codebook
 from upr_analysis.codes import Work
@@ -20,6 +21,8 @@ from upr_analysis.questionnaire import Questionnaire
 
 ROOT = Path(__file__).parent.parent
 # Crates are keyed by a secret of whoever runs them; tests leave nothing in a user's folders.
+settings.register_profile("untimed", deadline=None)  # a busy machine is no defect
+settings.load_profile("untimed")
 os.environ.setdefault("UPR_PROVENANCE_KEY", "00" * 32)
 
 SMALL = """

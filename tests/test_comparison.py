@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import SMALL
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from upr_analysis.comparison import (
@@ -231,6 +231,7 @@ def test_measures_of_another_scale_come_after_the_shares(make_run, root):
 counts = st.lists(st.integers(0, 6) | st.none(), min_size=3, max_size=3)
 
 
+@settings(deadline=None)
 @given(counts, counts)
 def test_runs_the_other_way_round_differ_by_the_opposite(one, other):
     frames = [
@@ -296,6 +297,7 @@ def test_most_named_answer_changes_with_both_numbers_of_both_runs():
     )
 
 
+@settings(deadline=None)
 @given(counts, counts)
 def test_lead_changes_where_no_answer_has_the_most_in_both_runs(one, other):
     def frame(side):
@@ -408,8 +410,8 @@ def test_folders_that_are_no_run_are_all_named(make_run, tmp_path):
 
 
 def test_two_real_runs_are_compared(tiny_upr, tmp_path):
-    for settings in ([], ["--set", "name=strict", "--set", "minimum_cell=10"]):
-        made = tiny_upr("run", "params/tiny.yml", *settings, "--outputs", tmp_path)
+    for options in ([], ["--set", "name=strict", "--set", "minimum_cell=10"]):
+        made = tiny_upr("run", "params/tiny.yml", *options, "--outputs", tmp_path)
         assert made.returncode == 0, made.stderr
     said = [tiny_upr("compare", "tiny", "strict", "--outputs", tmp_path) for _ in range(2)]
     assert said[0].returncode == 0, said[0].stderr

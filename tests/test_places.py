@@ -5,7 +5,6 @@ import itertools
 import os
 import re
 import string
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -662,15 +661,6 @@ def test_unknown_code_and_scheme_say_what_is_known() -> None:
 def test_place_is_a_plain_record() -> None:
     assert place("NAM").alpha2 == "NA"  # no missing value
     assert isinstance(place("NOR"), Place)
-
-
-def test_thousand_answers_take_well_under_a_second() -> None:
-    answers = [f"{answer}, Freedonia {number}" for number, (answer, _) in enumerate(UNDERSTOOD * 9)]
-    resolve("Kenya")
-    start = time.perf_counter()
-    for answer in answers[:1000]:
-        resolve(answer)
-    assert time.perf_counter() - start < 2  # measured 0.15 s; loose for a busy machine
 
 
 def _official_names() -> Iterator[tuple[str, str]]:
