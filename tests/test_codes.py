@@ -267,3 +267,30 @@ def test_coding_by_the_command_from_sheet_to_appendix(tmp_path):
     for several in ("Given to", "Cohen", "Gwet"):  # together they would tell counts
         assert several not in coders + patterns.split("<h2")[0]
     assert "Reprisals" not in coders + patterns.split("<h2")[0]  # of a sensitive theme
+
+
+def test_a_label_that_is_another_codes_name_is_told_apart(work):
+    crossed = BOOK.replace("label: {en: Languages}", "label: {en: Funds}")
+    book = as_model(parse_yaml(crossed, "small"), Codebook, "small")
+    own = replace(work, codebook=book, labels=replace(work.labels, codebook=book))
+    (path,) = sheets_of(own, ["Ana"])
+    offered = [row[0] for row in cells_of(path)["Codebook"][2:]]
+    assert offered == ["Funds (languages)", "Cost (cost)", "Cost (funds)"]
+    fill(path, {"r00": ["Funds (languages)"], "r01": ["funds"]})
+    take_back(own, [path])
+    codes = consensus(own.judged()).set_index("respondent")["codes"]
+    assert (codes["r00"], codes["r01"]) == ({"languages"}, {"funds"})
+
+
+def test_sheets_that_contradict_each_other_or_name_a_coder_anew_are_refused(work, tmp_path):
+    (path,) = sheets_of(work, ["Ana"])
+    old = fill(path, {"r00": ["languages"]}, tmp_path / "old.xlsx")
+    fill(path, {"r00": ["funds"]})
+    with pytest.raises(InputError, match="Two sheets of Ana differ on one answer"):
+        take_back(work, [old, path])
+    version = work.codebook.version
+    with pytest.raises(InputError, match="says that it is of codebook 'zzz'"):
+        take_back(work, [fill(old, {}, tmp_path / "other.xlsx", About=(version, "zzz"))])
+    take_back(work, [path])
+    with pytest.raises(InputError, match="the record has 'Ana': write it like that"):
+        sheets_of(work, ["ana"])
