@@ -78,3 +78,18 @@ def test_what_is_not_in_the_codebook_or_stands_already_is_refused(coded, tmp_pat
     object.__setattr__(coded, "codebook", smaller)
     with pytest.raises(InputError, match="codes funds are not in the codebook"):
         import_from(coded, file, "assisted", "2026-01-02")
+
+
+def test_a_note_and_an_adjudication_do_not_make_a_judgement_come_back_as_another(coded, tmp_path):
+    """Who coded blind, and then decided, would else be replaced by both, and drop out."""
+    text = text_hash(coded.open_responses["text"][3])
+    for basis, codes, note in (
+        ("independent", ("cost",), "unsure"),
+        ("adjudicated", ("funds",), ""),
+    ):
+        rows = rows_of([("r03", "Q6", text, codes, note)], "Ana", basis, "v")
+        record_rows(coded, rows, "2026-01-01")
+    file, before = tmp_path / "project.qdpx", coded.record
+    assert export_to(coded, file) == 2  # the adjudication, and that no code applies
+    assert import_from(coded, file, "assisted", "2026-01-02").judged == {"Ana": 0, "Ben": 0}
+    assert coded.record.equals(before)

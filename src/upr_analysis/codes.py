@@ -285,26 +285,28 @@ def today() -> str:
 def record_rows(work: Work, rows: pd.DataFrame, day: str, known: bool = False) -> int:
     """Add to the record what is new in a coder's judgements; returns how many answers that are.
 
-    With `known` a judgement is not new that stands with another basis or codebook: it comes back
-    from a program that knows neither.
+    With `known` a judgement is not new that stands with another basis, codebook or note: it comes
+    back from a program that knows none of them, and no adjudication.
     """
-    new = _unlike(rows, work.record, _KNOWN if known else [*_KNOWN, "basis", "codebook_version"])
+    record, key, said = work.record, [*_KNOWN, "basis", "codebook_version"], [*_SAID, "note"]
+    if known:
+        record, key, said = record[record["basis"] != "adjudicated"], _KNOWN, _SAID
+    new = _unlike(rows, record, key, said)
     if len(new):
         add_to_record(work.consultation, new, day)
     return len(new[UNIT].drop_duplicates())
 
 
 _KNOWN: Final = ["coder", *UNIT, "text_hash"]
+_SAID: Final = ["code", "start", "end"]
 
 
-def _unlike(rows: pd.DataFrame, record: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """Return the rows of judgements that say something else than what is in force of `key`.
-
-    What is said are codes with their spans, and the note.
-    """
+def _unlike(
+    rows: pd.DataFrame, record: pd.DataFrame, key: list[str], said: list[str]
+) -> pd.DataFrame:
+    """Return the rows of judgements that differ in what is `said` from those in force of `key`."""
     if rows.empty:
         return rows
-    said = ["code", "start", "end", "note"]
 
     def all_of(table: pd.DataFrame) -> dict[tuple[str, ...], frozenset[tuple[str, ...]]]:
         return {
