@@ -1,8 +1,11 @@
 """A theme's number leads to its codes, and to words of those only who agreed to be quoted."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 from upr_analysis.codebook import Codebook
 from upr_analysis.documents import as_model, parse_yaml
@@ -99,6 +102,9 @@ def test_nothing_sensitive_rare_or_withheld_is_quoted(quoted):
     # whoever spoke of fear in the same answer is not quoted on its cost either
     touched = pd.concat([codings, codings.head(9).assign(code="fear")], ignore_index=True)
     assert found(most=20, codings=touched) == ["The cost of answer 9 is high!"]
+    # nor where it was one coder's word, whom others overruled
+    overruled = pd.concat([codings, codings.head(9).assign(code="fear", counts=False)])
+    assert found(most=20, codings=overruled) == ["The cost of answer 9 is high!"]
     rare = answers.assign(language=np.where(answers.index < 4, "fr", "en"))
     assert len(found(most=20, answers=rare)) == 6
 
@@ -144,3 +150,11 @@ def test_each_themes_number_leads_to_its_codes_and_definitions(asked, book):
     assert (
         f'<a href="04_cross_tabs.html#{anchor("access")}"><bdi>Access &lt;b&gt;</bdi></a>' in table
     )
+
+
+def test_the_step_lets_quotes_see_every_coding_and_not_only_those_that_count():
+    notebook = json.loads((ROOT / "notebooks" / "04_cross_tabs.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    (quoting,) = (cell for cell in cells if "quotes_of(" in cell)
+    assert "    open_responses,\n    every_coding,\n" in quoting
+    assert any('every_coding = step.read("codings")\n' in cell for cell in cells)

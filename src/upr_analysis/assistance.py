@@ -34,6 +34,7 @@ from upr_analysis.suggestions import (
     near_duplicates,
     scores,
 )
+from upr_analysis.workspace import inert
 
 if TYPE_CHECKING:
     from upr_analysis.discovery import Intrusion
@@ -88,7 +89,7 @@ class Proposing:
         # what is kept, or dropped without an effect, asks for no decision
         decides = (table["change"] == "add") | ((table["change"] == "drop") & (table["breaks"] > 0))
         table = table[decides]
-        text = table.map(_inert).to_csv(index=False, quoting=1, lineterminator="\n")
+        text = table.map(inert).to_csv(index=False, quoting=1, lineterminator="\n")
         return self.work.write(PATTERNS, text), len(table)
 
 
@@ -97,10 +98,6 @@ def propose_patterns(work: Work) -> Proposing:
     answers, given = judged_by_people(work)
     tables = proposals_of(answers, given, work.codebook)
     return Proposing(work, tables, given["code"].nunique())
-
-
-def _inert(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
 
 
 def _refused(work: Work) -> pd.DataFrame:
@@ -275,7 +272,7 @@ def keep_suggestions(
     spans = zip(found["text"], found["start"], found["end"], strict=True)
     quotes = ["" if pd.isna(start) else text[start:end] for text, start, end in spans]
     found = found.assign(quote=quotes, probability=found["probability"].round(3))
-    text = found.drop(columns="text").map(_inert).to_csv(index=False, lineterminator="\n")
+    text = found.drop(columns="text").map(inert).to_csv(index=False, lineterminator="\n")
     return work.write(SUGGESTIONS, text)
 
 

@@ -364,11 +364,12 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     for column in safe.columns[
         [safe[name].dtype.kind == "O" or safe[name].dtype == "string" for name in safe.columns]
     ]:
-        safe[column] = safe[column].map(_inert, na_action="ignore")
+        safe[column] = safe[column].map(inert, na_action="ignore")
     safe.to_csv(path, index=False, quoting=1, lineterminator="\n", encoding="utf-8")
 
 
-def _inert(cell: object) -> object:
+def inert(cell: object) -> object:
+    """Return a cell that no spreadsheet runs: risky text led by an apostrophe."""
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r\n" and cell else cell
 
 
