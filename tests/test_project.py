@@ -100,3 +100,15 @@ def test_examples_of_the_guide_are_a_questionnaire_and_a_codebook():
     first, second = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
     assert as_model(parse_yaml(first, "guide"), Questionnaire, "guide").closed_questions
     assert as_model(parse_yaml(second, "guide"), Codebook, "guide").codes
+
+
+def test_python_is_parsed_in_one_place():
+    """CPython 3.11 fails where two threads parse to a tree at once: one place, one lock."""
+    parsing = re.compile(r"\bast\.(parse|literal_eval)\(")
+    found = {
+        (path.stem, match[1])
+        for path in (ROOT / "src" / "upr_analysis").glob("*.py")
+        for match in parsing.finditer(path.read_text(encoding="utf-8"))
+    }
+    # what `parameters` evaluates is a tree already
+    assert found == {("documents", "parse"), ("parameters", "literal_eval")}

@@ -1,6 +1,5 @@
 """From a run's steps to the folder that may be published: pages, tables, figures, crate, gate."""
 
-import ast
 import itertools
 import json
 import shutil
@@ -17,7 +16,7 @@ from upr_analysis.documents import label, notebook_cells
 from upr_analysis.exports import read_export
 from upr_analysis.gate import Secrets, inspect
 from upr_analysis.overview import make_index
-from upr_analysis.parameters import Parameters
+from upr_analysis.parameters import Parameters, literals
 from upr_analysis.privacy import contact_strings
 from upr_analysis.problems import InputError
 from upr_analysis.provenance import WORKFLOW, crate_metadata, machine_key, workflow
@@ -205,11 +204,11 @@ def _as_shown(entry: Entry, source: Path) -> Any:
 
 def _as_published(line: str) -> str:
     """Return an injected parameter without what names this machine."""
-    name, _, value = line.partition(" = ")
+    name = line.partition(" = ")[0]
     if name == "work":
         return f'work = "{BY_HAND}"'
     if name == "export":
-        return f"export = {json.dumps(shown(ast.literal_eval(value)))}"
+        return f"export = {json.dumps(shown(literals(line, name)[name]))}"
     return line
 
 
