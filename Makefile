@@ -22,14 +22,14 @@ lab: $(VENV)/lab ## JupyterLab on the notebooks
 
 suggest: $(VENV)/suggest ## what `upr codes suggest` and `discover` need
 
-bench: $(VENV)/test ## measure, side by side
+bench: $(VENV)/test $(VENV)/bench ## measure, side by side
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 clean: ## remove what was generated; releases are kept
 	rm -rf outputs $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 lock: ## compile the locks again (needs uv)
-	for extra in "" test lab suggest; do \
+	for extra in "" test lab suggest bench; do \
 	  uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	    --python-version 3.11 pyproject.toml --extra build $${extra:+--extra $$extra} \
 	    $${extra:+--constraints requirements.lock} --output-file requirements$${extra:+-$$extra}.lock; \
@@ -57,4 +57,8 @@ $(VENV)/lab: requirements-lab.lock $(VENV)/core
 
 $(VENV)/suggest: requirements-suggest.lock $(VENV)/core
 	@$(PIP) install --require-hashes -r requirements-suggest.lock
+	@touch $@
+
+$(VENV)/bench: requirements-bench.lock $(VENV)/core
+	@$(PIP) install --require-hashes -r requirements-bench.lock
 	@touch $@

@@ -15,6 +15,7 @@ from hypothesis import settings
 from upr_analysis.codebook import Codebook
 from upr_analysis.codes import Work
 from upr_analysis.documents import as_model, parse_yaml
+from upr_analysis.estimates import BLANKS, COLUMNS, estimates_frame
 from upr_analysis.labels import Labels
 from upr_analysis.parameters import Parameters
 from upr_analysis.questionnaire import Questionnaire
@@ -24,6 +25,15 @@ ROOT = Path(__file__).parent.parent
 settings.register_profile("untimed", deadline=None)  # a busy machine is no defect
 settings.load_profile("untimed")
 os.environ.setdefault("UPR_PROVENANCE_KEY", "00" * 32)
+
+
+def estimates_of(rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Return estimates of rows that may leave out what does not apply."""
+    columns = {
+        name: [row.get(name, BLANKS[dtype]) for row in rows] for name, (dtype, _) in COLUMNS.items()
+    }
+    return estimates_frame(columns, len(rows))
+
 
 SMALL = """
 title: {en: A small consultation}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import SMALL
+from conftest import SMALL, estimates_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ from upr_analysis.comparison import (
     render_comparison,
     shown,
 )
-from upr_analysis.estimates import estimate_id, estimates_frame
+from upr_analysis.estimates import estimate_id
 from upr_analysis.problems import InputError
 from upr_analysis.reasons import SAME, explain_steps
 from upr_analysis.words import say
@@ -48,7 +48,7 @@ def p_of(p: float) -> dict[str, object]:
 
 
 def concluded(one: list, other: list) -> list[tuple[str, str, str]]:
-    joined = join_numbers(estimates_frame(one), estimates_frame(other))
+    joined = join_numbers(estimates_of(one), estimates_of(other))
     return list(changed_conclusions(joined, RUNS, Words(None)))
 
 
@@ -67,7 +67,7 @@ def make_run(tmp_path):
         record = {"name": name, "parameters": values, "steps": [step], "files": {}}
         record |= {"inputs": [], "versions": {}, "times": {}, "fingerprint": "", "refused": False}
         (folder / "run.json").write_text(json.dumps(record))
-        write_csv(estimates_frame(list(rows)), folder / "public/tables/estimates.csv")
+        write_csv(estimates_of(list(rows)), folder / "public/tables/estimates.csv")
         for figure, drawn in dict(figures).items():
             (folder / f"public/figures/{figure}.svg").write_text(SVG.format(drawn))
         told = {figure: {"alt": f"Dots of {name}", "caption": "Who"} for figure in dict(figures)}
@@ -216,7 +216,7 @@ def test_numbers_added_removed_and_changed_the_largest_difference_first(make_run
 
 def test_interval_is_shown_where_it_alone_differs():
     one, other = share("Q4", "yes", 50) | {"low": 40.4, "high": 59.6}, share("Q4", "yes", 50)
-    row = join_numbers(estimates_frame([one]), estimates_frame([other])).iloc[0].to_dict()
+    row = join_numbers(estimates_of([one]), estimates_of([other])).iloc[0].to_dict()
     assert shown(row, "first") == "50.0% (50 of 100), 40.4 to 59.6"
     assert shown(row, "second") == "50.0% (50 of 100), no interval"
 
@@ -235,7 +235,7 @@ counts = st.lists(st.integers(0, 6) | st.none(), min_size=3, max_size=3)
 @given(counts, counts)
 def test_runs_the_other_way_round_differ_by_the_opposite(one, other):
     frames = [
-        estimates_frame([share("Q", f"i{place}", n, 10) for place, n in enumerate(side)])
+        estimates_of([share("Q", f"i{place}", n, 10) for place, n in enumerate(side)])
         for side in (one, other)
     ]
     there, back = join_numbers(*frames), join_numbers(*reversed(frames))

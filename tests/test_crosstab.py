@@ -7,14 +7,16 @@ from hypothesis import strategies as st
 from upr_analysis.crosstab import (
     Groups,
     Items,
-    adjust_tests,
     coded_items,
     count_everything,
-    guard_routing,
+    crossings,
+    question_items,
     respondent_groups,
+    select,
     tally,
 )
 from upr_analysis.documents import as_model, parse_yaml
+from upr_analysis.problems import InputError
 from upr_analysis.questionnaire import Questionnaire
 
 # Five respondents; two regions, c in both, e in none.
@@ -88,20 +90,8 @@ def test_those_in_no_group_are_their_own_group(questionnaire):
     assert not groups.overlapping
 
 
-def test_tests_are_made_of_tables_of_people_only():
-    one = Items("Q1", ("yes", "no"), True, np.array([0, 1, 0, 1, 0]), np.ones(5, bool))
-    partition = Groups("kind", ("a", "b"), np.arange(5), np.array([0, 1, 0, 1, 1]), False)
-    estimates = count_everything(
-        [one, several([1, 2, 3, 0, 1], [True] * 5)], [partition, MEMBERS], "invented", 1, 99
-    )
-    tests = estimates[estimates["measure"] == "test"]
-    assert tests["table"].tolist() == ["Q1.kind"]
-    assert (estimates["source"] == "invented").all()
-    assert estimates["id"].is_unique
-
-
 def test_shares_are_percent_of_the_base_with_an_interval():
-    estimates = count_everything([several([1, 1, 2, 0, 1], [True] * 5)], [], "real", 1, 99)
+    estimates = count_everything([several([1, 1, 2, 0, 1], [True] * 5)], [], "real")
     row = estimates.set_index("id").loc["Q2.x"]
     assert (row["n"], row["base"], row["value"]) == (3, 5, 60.0)
     assert row["low"] < 60 < row["high"]
@@ -109,50 +99,163 @@ def test_shares_are_percent_of_the_base_with_an_interval():
 
 
 def test_empty_base_gives_no_share_and_no_crash():
-    estimates = count_everything([several([0, 0], [False, False])], [], "real", 1, 99)
+    estimates = count_everything([several([0, 0], [False, False])], [], "real")
     assert estimates["value"].isna().all()
     assert (estimates["base"] == 0).all()
 
 
-def test_p_is_adjusted_over_the_tests_that_are_shown():
-    estimates = pd.DataFrame({"p": pd.array([0.01, None, 0.04], dtype="Float64")})
-    assert adjust_tests(estimates, "self_selected")["p_adjusted"].tolist()[::2] == pytest.approx(
-        [0.02, 0.04]
-    )
-
-
-ROUTED = """
-title: {en: Routed}
+ASKED = """
+title: {en: Asked}
 about: {en: Made for the tests.}
+languages: [en, pt-BR]
 survey:
-  - {name: G, type: select_one gate, label: {en: Gate}}
-  - {name: F, type: select_one gate, label: {en: Follow-up}, relevant: "${G} = 'yes'"}
+  - {name: lang, type: text, label: {en: Language}, role: language}
+  - {name: Q1, type: select_one size, label: {en: How much}, ordered: true}
+  - {name: Q2, type: select_multiple tools, label: {en: Tools}}
+  - {name: Q3, type: select_one yes_no, label: {en: Attacked}, role: sensitive}
 choices:
-  gate: [{name: "yes", label: {en: "Yes"}}, {name: "no", label: {en: "No"}}]
+  size:
+    - {name: much, label: {en: Much}}
+    - {name: little, label: {en: Little}}
+    - {name: unsure, label: {en: Do not know}, role: no_opinion}
+  tools:
+    - {name: index, label: {en: Index}}
+    - {name: none_known, label: {en: No opinion}, role: no_opinion}
+    - {name: letter, label: {en: Letter}}
+    - {name: shelter, label: {en: Shelter}, sensitive: true}
+  yes_no: [{name: "yes", label: {en: "Yes"}}, {name: "no", label: {en: "No"}}]
 """
+# a: much, little, unsure; one blank; one not asked.  b: ticks as bits of tools.
+PEOPLE = pd.DataFrame(
+    {
+        "respondent": list("abcde"),
+        "language": ["en", "en", "pt-BR", "en", "pt-BR"],
+        "Q1": pd.Categorical(
+            ["much", "little", "unsure", None, None], ["much", "little", "unsure"]
+        ),
+        "Q1_state": ["answered", "answered", "answered", "skipped", "not_asked"],
+        "Q2": [0b0001, 0b0101, 0b0010, 0b1000, 0],
+        "Q2_state": ["answered"] * 4 + ["skipped"],
+        "Q3": pd.Categorical(["yes", "no", "no", "no", "no"], ["yes", "no"]),
+        "Q3_state": ["answered"] * 5,
+    }
+)
+NOWHERE = pd.DataFrame({"respondent": [], "grouping": [], "group": []})
 
 
-def routed(yes: int, no: int) -> list[Items]:
-    gate = np.array([0] * yes + [1] * no)
-    everyone = np.ones(yes + no, bool)
-    follow = np.where(gate == 0, 0, -1)
-    return [
-        Items("G", ("yes", "no"), True, gate, everyone),
-        Items("F", ("yes", "no"), True, follow, gate == 0),
-    ]
+@pytest.fixture
+def asked():
+    return as_model(parse_yaml(ASKED, "asked"), Questionnaire, "asked")
 
 
-def test_base_of_a_follow_up_tells_no_small_gate():
-    questionnaire = as_model(parse_yaml(ROUTED, "routed"), Questionnaire, "routed")
-    assert [one.question for one in guard_routing(routed(3, 40), [], questionnaire, 5, 10)] == ["G"]
-    kept = guard_routing(routed(20, 40), [], questionnaire, 5, 10)
-    assert [(one.question, one.crossed) for one in kept] == [("G", False), ("F", True)]
+@pytest.mark.parametrize(
+    ("base", "names", "counts", "size"),
+    [
+        ("answered", ("much", "little", "unsure"), [1, 1, 1], 3),
+        ("asked", ("much", "little", "unsure", "left_blank"), [1, 1, 1, 1], 4),
+        ("eligible", ("much", "little"), [1, 1], 2),
+    ],
+)
+def test_bases_of_a_single_choice(asked, base, names, counts, size):
+    items = question_items(PEOPLE, asked, "Q1", base)
+    assert (items.names, items.base_kind) == (names, base)
+    found, bases = tally(items)
+    assert (found.tolist(), bases.tolist()) == ([counts], [size])
 
 
-def test_follow_up_is_not_crossed_where_few_of_a_group_were_not_led_to_it():
-    questionnaire = as_model(parse_yaml(ROUTED, "routed"), Questionnaire, "routed")
-    # of the second group two of twelve said no, which its base of ten would tell
-    codes = np.array([0] * 10 + [1] * 10 + [0] * 38 + [1] * 2)
-    groups = Groups("g", ("a", "b"), np.arange(60), codes, False)
-    kept = guard_routing(routed(20, 40), [groups], questionnaire, 5, 10)
-    assert [one.crossed for one in kept] == [False, False]
+@pytest.mark.parametrize(
+    ("base", "counts", "size"),
+    [("answered", [2, 1, 1, 1], 4), ("asked", [2, 1, 1, 1], 5), ("eligible", [2, 1, 1], 3)],
+)
+def test_bases_of_a_select_all_question(asked, base, counts, size):
+    found, bases = tally(question_items(PEOPLE, asked, "Q2", base))
+    assert (found.tolist(), bases.tolist()) == ([counts], [size])
+
+
+def test_a_question_groups_by_its_options_but_for_sensitive_ones(asked):
+    groups = respondent_groups(PEOPLE, NOWHERE, asked, "Q2")
+    assert groups.names == ("index", "none_known", "letter", "not_stated")
+    assert groups.overlapping  # b ticked two
+    members = {
+        name: sorted(groups.people[groups.codes == place].tolist())
+        for place, name in enumerate(groups.names)
+    }
+    assert members == {"index": [0, 1], "none_known": [2], "letter": [1], "not_stated": [3, 4]}
+    with pytest.raises(InputError, match="No grouping is called 'Q3'"):
+        respondent_groups(PEOPLE, NOWHERE, asked, "Q3")
+
+
+def test_respondents_group_by_language(asked):
+    groups = respondent_groups(PEOPLE, NOWHERE, asked, "language")
+    assert groups.names == ("en", "pt_BR")
+    counts, bases = tally(question_items(PEOPLE, asked, "Q1"), groups)
+    assert (counts.tolist(), bases.tolist()) == ([[1, 1, 0], [0, 0, 1]], [2, 1])
+
+
+def test_no_table_stands_twice_and_no_sensitive_question_is_crossed(asked):
+    items = [question_items(PEOPLE, asked, name) for name in ("Q1", "Q2", "Q3")]
+    groups = [respondent_groups(PEOPLE, NOWHERE, asked, name) for name in ("Q2", "Q1")]
+    crossed = [(one.question, by.name) for one, by in crossings(items, groups)]
+    assert crossed == [("Q1", "Q2")]
+
+
+def test_only_those_of_whom_the_condition_holds_are_counted(asked):
+    kept = select(PEOPLE, NOWHERE, asked, ["language=en", "Q2=index"])
+    assert kept["respondent"].tolist() == ["a", "b"]
+    estimates = count_everything(
+        [question_items(kept, asked, "Q1")], [], "real", where=["language=en", "Q2=index"]
+    )
+    assert set(estimates["filter"]) == {"language=en & Q2=index"}
+    assert estimates["base"].tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("Q1", "is no condition: write name=group"),
+        ("Q1=huge", "Q1 has no group 'huge'"),
+        ("Q3=yes", "No grouping is called 'Q3'"),
+        ("Q2=shelter", "Q2 has no group 'shelter'"),
+    ],
+)
+def test_a_condition_that_is_not_understood_is_refused(asked, condition, said):
+    with pytest.raises(InputError, match=said):
+        select(PEOPLE, NOWHERE, asked, [condition])
+
+
+def test_a_condition_leaves_and_leaves_out_enough(asked):
+    assert len(select(PEOPLE, NOWHERE, asked, ["language=en"], fewest=2)) == 3
+    with pytest.raises(InputError, match="fewer than 3"):
+        select(PEOPLE, NOWHERE, asked, ["language=en"], fewest=3)  # leaves out two
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 7), st.integers(0, 2)), min_size=1, max_size=30), st.randoms()
+)
+def test_order_of_respondents_changes_nothing_and_percentages_are_within_range(people, random):
+    def estimates(rows):
+        items = several([value & 3 for value, _ in rows], [value < 6 for value, _ in rows])
+        codes = np.array([group for _, group in rows])
+        groups = Groups("g", ("a", "b", "c"), np.arange(len(rows)), codes, False)
+        return count_everything([items], [groups], "real")
+
+    found = estimates(people)
+    shuffled = random.sample(people, len(people))
+    pd.testing.assert_frame_equal(found, estimates(shuffled))
+    shares = found[["low", "value", "high"]].dropna()
+    assert ((shares >= 0) & (shares <= 100)).all(axis=None)
+    assert (shares["low"] <= shares["value"] + 1e-9).all()
+    by_group = found[found["group_by"] == "g"].groupby("item")["n"].sum()
+    totals = found[found["group_by"] == ""].set_index("item")["n"]
+    assert by_group.to_dict() == totals.to_dict()
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=30))
+def test_merging_groups_adds_counts(people):
+    items = several([value for value, _ in people], [True] * len(people))
+    codes = np.array([group for _, group in people], dtype=np.int64)
+    everyone = np.arange(len(people))
+    apart, bases = tally(items, Groups("g", ("a", "b", "c"), everyone, codes, False))
+    merged, joint = tally(items, Groups("g", ("a", "bc"), everyone, codes.clip(max=1), False))
+    assert merged[1].tolist() == apart[1:].sum(axis=0).tolist()
+    assert joint[1] == bases[1:].sum()

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ROOT, estimates_of
 
 from upr_analysis.codebook import Codebook
 from upr_analysis.documents import as_model, parse_yaml
@@ -56,14 +56,14 @@ def asked() -> Questionnaire:
 
 def estimates(**numbers):
     rows = [
-        {"measure": "share", "question": question, "item": item, "group_by": "", "n": n,
-         "base": N, "value": None if n is None else 100 * n / N, "low": None, "high": None}
+        {"measure": "share", "question": question, "item": item, "n": n, "base": N,
+         "base_kind": "answered", "value": None if n is None else 100 * n / N}
         for question, item, n in (
             ("themes", "access", numbers["cost"]), ("themes", "safety", numbers["fear"]),
             ("codes", "cost", numbers["cost"]), ("codes", "fear", numbers["fear"]),
         )
     ]  # fmt: skip
-    return pd.DataFrame(rows).astype({"n": "Int64", "value": "Float64", "base": "Int64"})
+    return estimates_of(rows)
 
 
 @pytest.fixture

@@ -29,7 +29,8 @@ def test_committed_notebooks_hold_no_output(step):
 def test_cells_are_short_and_define_nothing(step):
     for cell in cells(step):
         source = "".join(cell["source"])
-        assert source.count("\n") < LONGEST_CELL
+        manual = "parameters" in cell["metadata"].get("tags", [])
+        assert manual or source.count("\n") < LONGEST_CELL
         assert not re.search(r"^\s*(def|class|lambda) ", source, re.MULTILINE)
         assert not re.search(r"\.(head|tail|sample)\(", source)
 

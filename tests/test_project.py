@@ -27,7 +27,8 @@ def names(requirements):
 @pytest.mark.parametrize(
     ("lock", "extra"),
     [("requirements.lock", []), ("requirements-test.lock", EXTRAS["test"]),
-     ("requirements-lab.lock", EXTRAS["lab"]), ("requirements-suggest.lock", EXTRAS["suggest"])],
+     ("requirements-lab.lock", EXTRAS["lab"]), ("requirements-suggest.lock", EXTRAS["suggest"]),
+     ("requirements-bench.lock", EXTRAS["bench"])],
 )  # fmt: skip
 def test_locks_hold_what_the_project_needs_with_hashes_and_no_address(lock, extra):
     text = (ROOT / lock).read_text(encoding="utf-8")

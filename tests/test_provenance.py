@@ -196,8 +196,8 @@ def test_no_private_name_path_or_digest_is_in_it(public):
 
 def test_what_is_private_has_a_keyed_hash_and_no_size(public, graph):
     private = {name: one for name, one in graph.items() if name.startswith(("#input", "#private"))}
-    # the export, places, back-coding, hashes of invented data, and three files of coding
-    assert len(private) == 7 + len({n for names in INPUTS.values() for n in names if "/pri" in n})
+    # the export, places, margins, back-coding, hashes of invented data, three files of coding
+    assert len(private) == 8 + len({n for names in INPUTS.values() for n in names if "/pri" in n})
     other = by_id(crate_of(public, key=bytes(32)))
     for name, entity in private.items():
         assert entity.keys() == {"@id", "@type", "name", "description", "identifier"}

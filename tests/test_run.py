@@ -15,7 +15,8 @@ from conftest import ROOT
 
 from upr_analysis.attacker import audit, too_narrow
 from upr_analysis.codebook import read_codebook
-from upr_analysis.crosstab import grouped, protection_rules, question_items
+from upr_analysis.crosstab import grouped, question_items
+from upr_analysis.protection import protection_rules
 from upr_analysis.questionnaire import read_questionnaire
 from upr_analysis.recommendations import read_report
 from upr_analysis.steps import STEPS

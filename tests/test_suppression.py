@@ -12,11 +12,12 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from conftest import estimates_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from upr_analysis.attacker import audit, too_narrow
-from upr_analysis.estimates import NOT_STATED, estimate_id, estimates_frame
+from upr_analysis.estimates import NOT_STATED, estimate_id
 from upr_analysis.problems import InputError
 from upr_analysis.suppression import Rules, Suppressed, suppress
 
@@ -58,7 +59,7 @@ def exclusive_table(counts: Sequence[Sequence[int]], question: str = "Q") -> pd.
             answers += [frozenset(item)] * n
             group += [frozenset(name)] * n
     items = "abcdefgh"[: len(counts)]
-    return estimates_frame(list(rows_of(question, items, answers, {"region": group})))
+    return estimates_of(list(rows_of(question, items, answers, {"region": group})))
 
 
 def select_all_item(ticked: Sequence[int], bases: Sequence[int]) -> pd.DataFrame:
@@ -71,7 +72,7 @@ def select_all_item(ticked: Sequence[int], bases: Sequence[int]) -> pd.DataFrame
     group = [
         frozenset(name) for name, base in zip("xyzw", bases, strict=False) for _ in range(base)
     ]
-    return estimates_frame(list(rows_of("Q", "a", answers, {"region": group})))
+    return estimates_of(list(rows_of("Q", "a", answers, {"region": group})))
 
 
 def withheld(suppressed: Suppressed) -> set[str]:
@@ -219,7 +220,7 @@ def test_group_made_of_options_does_not_give_the_small_one_back() -> None:
 
 def coded(**counts: int) -> pd.DataFrame:
     """Return the totals of themes and codes among 100 respondents."""
-    return estimates_frame(
+    return estimates_of(
         [
             {
                 "id": name.replace("_", "."),
@@ -282,7 +283,7 @@ def test_overlapping_groups_leave_room_without_complements() -> None:
     answers = [frozenset("a")] * 30 + [frozenset()] * 30
     group = [frozenset("xy")] * 3 + [frozenset("y")] * 27 + [frozenset("xy")] * 17
     group += [frozenset("x")] * 13
-    estimates = estimates_frame(list(rows_of("Q", "a", answers, {"region": group})))
+    estimates = estimates_of(list(rows_of("Q", "a", answers, {"region": group})))
     rules = replace(OPEN, overlapping=frozenset({"region"}))
     result = suppress(estimates, rules)
     assert result.protected == {"Q.a.region.x"}
@@ -297,7 +298,7 @@ def test_nobody_is_in_a_group_and_in_none() -> None:
     group = [frozenset("x")] * 20 + [frozenset("xy")] * 15 + [frozenset("y")] * 20
     group += [frozenset([NOT_STATED])] * 8
     answers = [frozenset("a") if i % 2 else frozenset() for i in range(len(group))]
-    estimates = estimates_frame(list(rows_of("Q", "a", answers, {"region": group})))
+    estimates = estimates_of(list(rows_of("Q", "a", answers, {"region": group})))
     result = suppress(estimates, rules)
     assert f"Q.a.region.{NOT_STATED}" in result.protected
     assert too_narrow(audit(result.estimates, rules, result.protected, estimates)) == []
@@ -369,22 +370,6 @@ def test_total_is_withheld_where_nearly_all_are_in_one_group() -> None:
     assert found.loc["Q.a.region.x", "width"] >= 5
 
 
-def test_statistics_are_withheld_where_any_cell_of_their_table_is() -> None:
-    shares = select_all_item([3, 20, 30], [40, 40, 40])
-    statistics = estimates_frame(
-        [
-            {"id": "Q.region.test", "table": "Q.region", "measure": "test", "value": 7.0,
-             "p": 0.01, "p_adjusted": 0.02},
-            {"id": "Q.median", "table": "Q", "measure": "median", "value": 2.0},
-        ]
-    )  # fmt: skip
-    public = suppress(pd.concat([shares, statistics], ignore_index=True), OPEN).estimates
-    public = public.set_index("id")
-    assert public.loc["Q.region.test", ["value", "p", "p_adjusted"]].isna().all()
-    assert public.loc["Q.region.test", "suppressed"]
-    assert public.loc["Q.median", "value"] == 2.0
-
-
 def test_withheld_rows_hold_nothing_but_their_base() -> None:
     public = suppress(select_all_item([3, 20, 30], [40, 40, 40]), OPEN).estimates
     hidden = public[public["suppressed"]]
@@ -401,22 +386,25 @@ def test_nothing_is_withheld_of_public_records() -> None:
 
 
 def test_estimates_without_counts_stay_empty() -> None:
-    result = suppress(estimates_frame([]), Rules())
+    result = suppress(estimates_of([]), Rules())
     assert (len(result.estimates), result.protected, len(result.report)) == (0, frozenset(), 0)
 
 
 def test_what_cannot_be_protected_is_refused() -> None:
     estimates = select_all_item([3, 20, 30], [40, 40, 40])
-    with pytest.raises(InputError, match="filtered or weighted"):
-        suppress(estimates.assign(filter="language is fr"), OPEN)
+    others = estimates["filter"].mask(estimates["group"] == "x", "language=fr")
+    with pytest.raises(InputError, match="of other respondents"):
+        suppress(estimates.assign(filter=others), OPEN)
+    with pytest.raises(InputError, match="is weighted"):
+        suppress(estimates.assign(weighted=True), OPEN)
     with pytest.raises(InputError, match="stands twice"):
         suppress(pd.concat([estimates, estimates], ignore_index=True), OPEN)
     with pytest.raises(InputError, match="do not add up"):
         suppress(estimates.assign(n=estimates["n"].mask(estimates["group"] == "x", 5)), OPEN)
     with pytest.raises(InputError, match="no overall count of 'a'"):
         suppress(estimates[estimates["group_by"] != ""], OPEN)
-    test = estimates_frame([{"id": "R.test", "table": "R.region", "measure": "test"}])
-    with pytest.raises(InputError, match="without counts"):
+    test = estimates_of([{"id": "R.test", "table": "R.region", "measure": "test"}])
+    with pytest.raises(InputError, match="is no share"):
         suppress(pd.concat([estimates, test], ignore_index=True), OPEN)
 
 
@@ -480,7 +468,7 @@ def consultations(
 
 def counted(questions: dict[str, tuple[str, Answers]], groups: Groups) -> pd.DataFrame:
     rows = (rows_of(name, items, answers, groups) for name, (items, answers) in questions.items())
-    return estimates_frame(list(itertools.chain.from_iterable(rows)))
+    return estimates_of(list(itertools.chain.from_iterable(rows)))
 
 
 @settings(max_examples=200, deadline=None)
@@ -555,7 +543,7 @@ def test_audit_agrees_with_all_tables_and_two_known_respondents_do_not_help(
     kind: str, lot: random.Random
 ) -> None:
     items, answers, groups, rules = small_world(lot, kind)
-    estimates = estimates_frame(list(rows_of("Q", items, answers, groups)))
+    estimates = estimates_of(list(rows_of("Q", items, answers, groups)))
     result = suppress(estimates, rules)
     assume(result.protected and room(result.estimates, rules) <= 20_000)
     tables = list(possible_tables(result.estimates, rules))

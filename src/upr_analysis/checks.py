@@ -25,7 +25,13 @@ from upr_analysis.parameters import (
 )
 from upr_analysis.places import all_places
 from upr_analysis.problems import InputError, did_you_mean
-from upr_analysis.questionnaire import MOST_OPTIONS, Questionnaire, read_questionnaire
+from upr_analysis.questionnaire import (
+    MOST_OPTIONS,
+    Questionnaire,
+    condition,
+    read_questionnaire,
+    relevance,
+)
 from upr_analysis.recommendations import Report, read_report
 from upr_analysis.responses import Responses, type_responses
 from upr_analysis.steps import notebooks
@@ -162,6 +168,7 @@ def _check_inputs(
     if questionnaire is not None:
         _tried(problems, read_decisions, folder, questionnaire)
         problems += _parameter_problems(parameters, questionnaire)
+        problems += _weight_problems(parameters, questionnaire, folder)
         problems += _place_group_problems(questionnaire)
     if codebook is not None:
         problems += _report_problems(report, codebook)
@@ -198,13 +205,47 @@ def _tried(problems: list[str], read, *arguments):  # type: ignore[no-untyped-de
         return None
 
 
+def _weight_problems(
+    parameters: Parameters, questionnaire: Questionnaire, folder: Path
+) -> list[str]:
+    """Return what is wrong with the margins, or lacks of what weights are to be made of."""
+    problems = list[str]()
+    if parameters.weights == "given" and not questionnaire.with_role("weight"):
+        problems.append("weights: given, but no question has the role weight.")
+    if parameters.weights == "raked" or (folder / "margins.yml").exists():
+        from upr_analysis.margins import read_margins  # slow, and rarely needed
+
+        margins = _tried(problems, read_margins, folder, questionnaire)
+        if parameters.weights == "raked" and not problems and not (margins and margins.margins):
+            problems.append(
+                f"weights: raked, but data/{folder.name}/margins.yml has no margins: write there "
+                "how many there are in each group."
+            )
+    return problems
+
+
 def _parameter_problems(parameters: Parameters, questionnaire: Questionnaire) -> list[str]:
     problems = []
+    led_to = {
+        needs[0]: one.name for one in reversed(questionnaire.survey) if (needs := relevance(one))
+    }
     for name in parameters.group_by:
         try:
-            questionnaire.grouping(name)
+            by = questionnaire.grouping(name).by
         except InputError as error:
             problems.append(f"group_by: {error}")
+            continue
+        if by in led_to and questionnaire.source == "survey":
+            problems.append(
+                f"group_by: {name} is made of {by}, which decides who is asked {led_to[by]}: the "
+                "bases of that would tell what is withheld. Cross by another, or count those who "
+                f"gave one answer: where: [{by}=...]."
+            )
+    for text in parameters.where:
+        try:
+            condition(text, questionnaire)
+        except InputError as error:
+            problems.append(f"where: {error}")
     closed = [question.name for question in questionnaire.closed_questions]
     problems += [
         f"figures: {name!r} is no closed question{did_you_mean(name, closed)}"
@@ -333,8 +374,8 @@ def _glyph_problems(
     }
     texts |= {
         f"questionnaire.yml: group {grouping.name}.{group.name}": group.label
-        for grouping in questionnaire.groupings
-        if grouping.name in parameters.group_by
+        for name in parameters.group_by
+        if (grouping := _tried([], questionnaire.grouping, name)) is not None
         for group in grouping.groups
     }
     texts |= {f"codebook.yml: theme {theme.name}": theme.label for theme in codebook.themes}

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from upr_analysis.inference import wilson_interval
+from upr_analysis.intervals import wilson_interval
 from upr_analysis.privacy import PLACEHOLDERS
 from upr_analysis.problems import InputError
 from upr_analysis.suggestions import require_scikit_learn

@@ -4,14 +4,16 @@ One row a number. `n` of `base` respondents is a share of `value` percent; a row
 (a test, an effect) has its number in `value` and no `n`.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 COLUMNS: Final[dict[str, tuple[str, str]]] = {
     "id": ("string", "stable name of the number: its table, item and group"),
     "table": ("string", "the table that it stands in: question, or question.group_by"),
-    "measure": ("string", "share, median, test or effect"),
+    "measure": ("string", "share, difference, residual, test, effect or median"),
     "question": ("string", "question, or `themes` or `codes` for what open answers raised"),
     "item": ("string", "option, theme or code; empty for a number about the whole table"),
     "group_by": ("string", "grouping; empty for all respondents"),
@@ -30,21 +32,28 @@ COLUMNS: Final[dict[str, tuple[str, str]]] = {
     "suppressed": ("bool", "withheld to protect respondents"),
     "source": ("string", "real or invented"),
 }
-NOT_STATED: Final = "not_stated"
+NOT_STATED: Final = "not_stated"  # the group of those who are in none
+LEFT_BLANK: Final = "left_blank"  # the item of those who were asked and did not answer
 # What stands in `question` where no question was asked: what open answers raised.
 THEMES: Final = "themes"
 CODES: Final = "codes"
 RECOMMENDATIONS: Final = "recommendations"
 
 
-def estimates_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
-    """Make a frame of the declared columns from rows that may leave out what does not apply."""
-    blanks: dict[str, object] = {"string": "", "bool": False, "Int64": None, "Float64": None}
-    columns = {
-        name: pd.Series([row.get(name, blanks[dtype]) for row in rows], dtype=dtype)
-        for name, (dtype, _) in COLUMNS.items()
-    }
-    return pd.DataFrame(columns)
+BLANKS: Final[dict[str, object]] = {"string": "", "bool": False, "Int64": None, "Float64": None}
+
+
+def estimates_frame(columns: Mapping[str, object], size: int) -> pd.DataFrame:
+    """Make a frame of the declared columns, each given as (size,) values or one for all.
+
+    What is left out is blank; numbers that are NaN are missing.
+    """
+    frame = dict[str, Any]()
+    for name, (dtype, _) in COLUMNS.items():
+        values: Any = columns.get(name, BLANKS[dtype])
+        each: Any = [values] * size if np.ndim(values) == 0 else values
+        frame[name] = pd.array(each, dtype=dtype)
+    return pd.DataFrame(frame)
 
 
 def estimate_id(question: str, item: str = "", group_by: str = "", group: str = "") -> str:

@@ -209,6 +209,21 @@ class Note:
         return _macro("parts.html.j2", "note")(visible(self.text), self.kind)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Folded:
+    """What only some readers open: tables and notes behind one line that says what they are."""
+
+    summary: str
+    items: tuple["Table | Note", ...]
+
+    def __repr__(self) -> str:
+        return f"<Folded: {visible(self.summary)}>"
+
+    def _repr_html_(self) -> str:
+        inside = Markup("").join(Markup(item._repr_html_()) for item in self.items)
+        return _macro("parts.html.j2", "folded")(visible(self.summary), inside)
+
+
 def figure_html(
     source: str, alt: str, caption: str, language: str, data: str = "", mark: str = ""
 ) -> str:

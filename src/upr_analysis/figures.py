@@ -7,24 +7,28 @@ image; colours are Okabe and Ito's, and nothing is told by colour alone.
 import io
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
+from upr_analysis.estimates import NOT_STATED
 from upr_analysis.exhibits import WITHHELD, Figure
 from upr_analysis.labels import Labels, inside, sentence
 from upr_analysis.sentences import most_named, widest_gap
 from upr_analysis.tables import comparable, cross_table, overall_table, shares
 
 OKABE_ITO: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+PARTED: Final = ("#D55E00", "#ececec", "#0072B2")  # from least to most
+LEAST_LABELLED: Final = 7  # percent of a bar, below which its number does not fit
 MARKERS: Final = ("o", "s", "D", "^", "v", "P")
 WIDTH: Final = 6.5  # inches, the width at which it is printed
 LABEL_WIDTH: Final = 34  # characters before a label is wrapped
@@ -80,7 +84,8 @@ def draw_everything(
             chosen and question not in (*chosen, "themes", "codes")
         ):
             continue
-        drawn.append(draw_shares(estimates, question, labels, invented))
+        ordered = draw_ordered(estimates, question, group_by, labels, invented)
+        drawn.append(ordered or draw_shares(estimates, question, labels, invented))
         drawn += [
             draw_by_group(estimates, question, grouping, labels, invented) for grouping in group_by
         ]
@@ -90,12 +95,12 @@ def draw_everything(
 def draw_shares(
     estimates: pd.DataFrame, question: str, labels: Labels, invented: bool
 ) -> Picture | None:
-    """Draw each item's share among all who answered as a dot with its Wilson interval.
+    """Draw each item's share among all who answered as a dot, of a sample with its interval.
 
     A withheld item keeps its row, with the mark of what is withheld. None where nothing of the
     question is published.
     """
-    rows = shares(estimates, question)
+    rows = _as_drawn(shares(estimates, question), labels)
     if rows["n"].isna().all():
         return None
     if not labels.is_ordered(question):
@@ -107,13 +112,14 @@ def draw_shares(
         plot_shares(axes, rows, names, labels)
         _finish(drawing, axes, rows[["value", "high"]].max().max(), labels, invented)
         svg, png = _files(drawing)
-    base = labels.base(int(rows["base"].iloc[0]))
+    base = labels.base(rows)
     asked = sentence(labels.question(question))
     hidden = _hidden(rows, labels)
     whole = shares(estimates, question)
     alt = labels.say("figure.alt_shares", question=asked, base=base)
     alt = _joined(labels.mark, alt, most_named(whole, labels), hidden)
-    caption = _joined(labels.say("figure.caption_shares", question=asked, base=base), hidden)
+    caption = labels.say("figure.caption_shares", question=asked, base=base)
+    caption = _joined(caption, _intervals(labels), hidden)
     data = overall_table(estimates, question, labels)
     figure = Figure(svg, alt, caption, data, labels.language, labels.mark)
     return Picture(f"05_{question}", svg, png, figure)
@@ -122,12 +128,12 @@ def draw_shares(
 def draw_by_group(
     estimates: pd.DataFrame, question: str, group_by: str, labels: Labels, invented: bool
 ) -> Picture | None:
-    """Draw each item's share in every group as dots on one line an item, with Wilson intervals.
+    """Draw each item's share in every group as dots on one line an item; samples with intervals.
 
     Items shown of one group only are left to the table. None where fewer than two items can be
     compared between groups: that is read better in the table.
     """
-    rows = comparable(estimates, question, group_by)
+    rows = _as_drawn(comparable(estimates, question, group_by), labels)
     totals = shares(estimates, question).set_index("item")["value"]
     items = sorted(dict.fromkeys(rows["item"]), key=lambda item: -totals.fillna(0)[item])
     items = items[:MOST_DRAWN]
@@ -153,8 +159,93 @@ def draw_by_group(
     alt = _joined(labels.mark, alt, widest_gap(rows, labels), hidden)
     caption = labels.say("figure.caption_by_group", question=asked, grouping=by)
     data = cross_table(estimates, question, group_by, labels)
-    figure = Figure(svg, alt, _joined(caption, hidden), data, labels.language, labels.mark)
+    caption = _joined(caption, _intervals(labels), hidden)
+    figure = Figure(svg, alt, caption, data, labels.language, labels.mark)
     return Picture(f"05_{question}_{group_by}", svg, png, figure)
+
+
+def draw_ordered(
+    estimates: pd.DataFrame,
+    question: str,
+    group_by: Sequence[str],
+    labels: Labels,
+    invented: bool,
+) -> Picture | None:
+    """Draw an ordered question as bars that part at its middle option, of all and of each group.
+
+    A group is drawn where all its shares are shown. None where the question has no order, fewer
+    than three options, or something of it is withheld overall.
+    """
+    order = labels.ordered_items(question) if labels.is_ordered(question) else []
+    bars = dict[str, list[float]]()
+    for by in ("", *group_by):
+        for group, rows in shares(estimates, question, by).groupby("group", sort=False):
+            told = rows.set_index("item")["value"].reindex(order)
+            if group == NOT_STATED or told.isna().any():
+                continue
+            name = labels.group(by, str(group)) if by else labels.everyone
+            base = labels.say("base.of", n=int(rows["base"].iloc[0]))
+            bars[f"{name} ({base})"] = told.tolist()[::-1]
+    whole = shares(estimates, question)
+    if len(order) < 3 or whole.set_index("item")["n"].reindex(order).isna().any():
+        return None
+    names = [labels.item(question, item) for item in order[::-1]]
+    with _style():
+        size = (WIDTH, _height(list(bars), 1) + 0.3)
+        drawing, axes = plt.subplots(figsize=size, layout="constrained")
+        plot_ordered(axes, bars, names, labels)
+        drawing.legend(loc="outside upper left", ncols=len(names), frameon=False)
+        if invented:
+            drawing.supxlabel(labels.say("figure.invented"), fontsize=8, color="#a01c1c")
+        svg, png = _files(drawing)
+    asked, base = sentence(labels.question(question)), labels.base(whole)
+    beside = [labels.item(question, item) for item in whole["item"] if item not in order]
+    left_out = labels.say("figure.beside", items="; ".join(beside)) if beside else ""
+    alt = labels.say("figure.alt_ordered", question=asked, base=base, bars=len(bars))
+    alt = _joined(labels.mark, alt, most_named(whole, labels))
+    caption = labels.say("figure.caption_ordered", question=asked, base=base)
+    data = overall_table(estimates, question, labels)
+    caption = _joined(caption, left_out)
+    figure = Figure(svg, alt, caption, data, labels.language, labels.mark)
+    return Picture(f"05_{question}", svg, png, figure)
+
+
+def plot_ordered(
+    axes: Axes, bars: Mapping[str, Sequence[float]], names: Sequence[str], labels: Labels
+) -> Axes:
+    """Draw percentages of ordered options, least first, side by side about the middle option."""
+    places = range(len(bars))
+    values = np.array(list(bars.values()))
+    half, odd = divmod(len(names), 2)
+    start = -values[:, :half].sum(axis=1) - odd * values[:, half] / 2
+    for number, colour in enumerate(sns.blend_palette(PARTED, len(names))):
+        axes.barh(places, values[:, number], left=start, color=colour, label=names[number])
+        dark = sum(colour) < 1.6
+        for place, (share, left) in enumerate(zip(values[:, number], start, strict=True)):
+            if share >= LEAST_LABELLED:
+                axes.text(
+                    left + share / 2, place, labels.percent(share, 1), ha="center", va="center",
+                    fontsize=8, color="white" if dark else "black",
+                )  # fmt: skip
+        start = start + values[:, number]
+    axes.set_axisbelow(True)
+    axes.set_yticks(places, [_wrapped(name) for name in bars])
+    axes.set_ylim(len(bars) - 0.4, -0.6)
+    axes.xaxis.set_major_formatter(lambda value, _: labels.number(abs(value)))
+    axes.set_xlabel(labels.say("figure.percent_axis"))
+    axes.tick_params(axis="y", length=0)
+    return axes
+
+
+def _as_drawn(rows: pd.DataFrame, labels: Labels) -> pd.DataFrame:
+    """Return rows without their intervals where these are no sampling error, and are folded."""
+    if labels.sample == "probability":
+        return rows
+    return rows.assign(low=rows["value"], high=rows["value"])
+
+
+def _intervals(labels: Labels) -> str:
+    return labels.say("figure.intervals") if labels.sample == "probability" else ""
 
 
 def _hidden(rows: pd.DataFrame, labels: Labels) -> str:

@@ -1,12 +1,14 @@
 """What things are called on screen: questions, options, themes, codes, groups and numbers."""
 
-import re
 from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
 
 from upr_analysis.codebook import Codebook
 from upr_analysis.documents import label
-from upr_analysis.estimates import NOT_STATED
-from upr_analysis.questionnaire import Questionnaire
+from upr_analysis.estimates import LEFT_BLANK, NOT_STATED
+from upr_analysis.questionnaire import LANGUAGE, Questionnaire
 from upr_analysis.words import interface, number, say
 
 NO_BREAK: str = " "
@@ -20,6 +22,7 @@ class Labels:
     codebook: Codebook | None
     language: str
     mark: str = ""  # before every caption: that the data are invented
+    sample: str = "self_selected"  # how respondents came in: decides how intervals are shown
 
     def say(self, key: str, **values: object) -> str:
         """Return a text of the interface; of a public record its own, where there is one."""
@@ -34,6 +37,8 @@ class Labels:
 
     def item(self, question: str, item: str) -> str:
         """Return the label of an option, theme or code."""
+        if item == LEFT_BLANK:
+            return self.say("item.left_blank")
         if question in ("themes", "codes") and self.codebook:
             coded = self.codebook.themes if question == "themes" else self.codebook.codes
             found = {one.name: one.label for one in coded}[item]
@@ -46,6 +51,11 @@ class Labels:
         """Return the head of the column that holds a question's items."""
         heads = {"themes": "codebook.theme", "codes": "codebook.code"}
         return self.say(heads.get(question, "table.item"))
+
+    def ordered_items(self, question: str) -> list[str]:
+        """Return the options of an ordered question in their order, without those of no opinion."""
+        options = self.questionnaire.options(question)
+        return [choice.name for choice in options if choice.role != "no_opinion"]
 
     def is_ordered(self, question: str) -> bool:
         """Whether a question's options run from most to least."""
@@ -64,7 +74,8 @@ class Labels:
     def group(self, grouping: str, group: str) -> str:
         """Return a group's label."""
         if group == NOT_STATED:
-            return self.say("groups.not_stated")
+            fixed = self.questionnaire.is_declared(grouping) or grouping == LANGUAGE
+            return self.say("groups.not_stated" if fixed else "groups.other_answers")
         groups = self.questionnaire.grouping(grouping).groups
         return label({one.name: one.label for one in groups}[group], self.language)
 
@@ -79,16 +90,18 @@ class Labels:
         text = label(self.questionnaire.unit, self.language)
         return text[:1].upper() + text[1:]
 
-    def base(self, count: int) -> str:
-        """Return the words for a base: of 97 who answered, or of 97 where nobody was asked."""
-        return self.say("base.answered", n=count)
+    def base(self, rows: pd.DataFrame | pd.Series) -> str:
+        """Return the words for the base of estimates: of 97 who answered, and of which groups.
 
-    def method(self, method: str) -> str:
-        """Return the words for how a test was made."""
-        if method.startswith("undefined"):
-            return self.say("test.undefined")
-        drawn = re.search(r"over (\d+) permutations", method)
-        return self.say("test.permuted", n=int(drawn[1])) if drawn else self.say("test.chi_square")
+        Of 97 alone, where nobody was asked.
+        """
+        row: Any = rows.iloc[0] if isinstance(rows, pd.DataFrame) else rows
+        said = self.say(f"base.{row['base_kind']}", n=int(row["base"]))
+        scope = [
+            f"{inside(self.grouping(name))}: {self.group(name, group)}"
+            for name, _, group in (one.partition("=") for one in row["filter"].split(" & ") if one)
+        ]
+        return "; ".join([said, *scope])
 
     def number(self, value: float, decimals: int = 0) -> str:
         """Return a number as the language writes it."""

@@ -63,7 +63,23 @@ class Parameters(Strict):
         95, description="percent of similarity that makes open answers near duplicates"
     )
     group_by: tuple[str, ...] = Field(
-        ("region", "stakeholder"), description="groupings of the questionnaire to cross by"
+        ("region", "stakeholder"), description="groupings, or closed questions, to cross by"
+    )
+    base: Literal["answered", "asked", "eligible"] = Field(
+        "answered",
+        description="who is in a base: answered, asked, or eligible (gave an opinion)",
+    )
+    where: tuple[str, ...] = Field(
+        (), description="who is counted at all, as [region=africa, Q4=yes]; empty: everyone"
+    )
+    of_responses: bool = Field(
+        False, description="whether select-all tables also give shares of all options chosen"
+    )
+    weights: Literal["none", "given", "raked"] = Field(
+        "none", description="none, given by the export, or raked to the margins of margins.yml"
+    )
+    trim: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="heaviest weight, in mean weights, to which others are cut; 0: any"
     )
     sample: Literal["self_selected", "census", "probability"] = Field(
         "self_selected", description="how respondents came in; decides what may be said of others"
@@ -89,8 +105,20 @@ class Parameters(Strict):
     figures: tuple[str, ...] = Field(
         (), description="closed questions that are drawn, beside themes and codes; empty: all"
     )
+    interval: Literal["wilson", "clopper_pearson"] = Field(
+        "wilson", description="interval of a share: wilson or clopper_pearson"
+    )
+    statistic: Literal["pearson", "pearson_yates", "g", "fisher"] = Field(
+        "pearson", description="test of one answer each by group: pearson, g, fisher, pearson_yates"
+    )
+    select_all: Literal["permutation", "rao_scott_1", "rao_scott_2", "bonferroni"] = Field(
+        "permutation", description="p of select-all: permutation, rao_scott_1 or _2, bonferroni"
+    )
+    adjust: Literal["benjamini_hochberg", "holm"] = Field(
+        "benjamini_hochberg", description="how p is adjusted in a family: benjamini_hochberg, holm"
+    )
     resamples: Annotated[int, Field(ge=99, le=1_000_000)] = Field(
-        9_999, description="permutations of a test where expected counts are small"
+        9_999, description="permutations of a test"
     )
 
     @field_validator("date")

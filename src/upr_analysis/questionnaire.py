@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
+from babel import Locale
 from pydantic import Field, model_validator
 
 from upr_analysis.documents import Label, Strict, label, read_model
@@ -51,6 +52,7 @@ TYPES_OF_ROLES: dict[str, tuple[str, ...]] = {
     "codes": ("select_multiple",),
     "weight": ("integer", "decimal"),
 }
+LANGUAGE = "language"  # a column of every respondent, and a grouping
 OWN_COLUMNS = ("started", "submitted", "weight")  # called after their role
 RESERVED = ("respondent", "language", *OWN_COLUMNS, "themes", "codes", "recommendations")
 MOST_OPTIONS = 63  # a select-all answer is one bit an option in a signed 64-bit integer
@@ -167,7 +169,9 @@ class Grouping(Strict):
     label: Label
     by: Name  # the question that it groups
     # `place` groups places by their own codes, as [KEN, UGA, EASTERN_AFRICA]
-    scheme: Literal["option", "un_group", "m49_region", "m49_subregion", "place"] = "option"
+    scheme: Literal["option", "un_group", "m49_region", "m49_subregion", "place", "language"] = (
+        "option"
+    )
     groups: tuple[Group, ...]
 
 
@@ -219,15 +223,44 @@ class Questionnaire(Strict):
         return self.choices[question.choice_list] if question.choice_list else ()
 
     def grouping(self, name: str) -> Grouping:
-        """Return the grouping called `name`; InputError with the nearest name if none is."""
+        """Return the grouping called `name`, or that of a closed question by its own options.
+
+        `language` groups by the language of the answer. Sensitive questions and options group
+        nobody.
+        InputError with the nearest name if there is none.
+        """
         for grouping in self.groupings:
             if grouping.name == name:
                 return grouping
+        if name == LANGUAGE and (asked := self.with_role("language")):
+            return Grouping(
+                name=name,
+                label=asked[0].label,
+                by=asked[0].name,
+                scheme="language",
+                groups=tuple(
+                    Group(name=tag.replace("-", "_"), label=_named_language(tag), of=(tag,))
+                    for tag in self.languages
+                ),
+            )
+        closed = {one.name: one for one in self.closed_questions if one.role != "sensitive"}
+        if name in closed:
+            question = closed[name]
+            groups = tuple(
+                Group(name=choice.name, label=choice.label, of=(choice.name,))
+                for choice in self.options(question)
+                if not choice.sensitive
+            )
+            return Grouping(name=name, label=question.label, by=name, groups=groups)
         names = [grouping.name for grouping in self.groupings]
         raise InputError(
-            f"No grouping is called {name!r}; declared are {', '.join(names) or 'none'}"
-            f"{did_you_mean(name, names)}"
+            f"No grouping is called {name!r}; declared are {', '.join(names) or 'none'}, and any "
+            f"closed question groups too{did_you_mean(name, [*names, *closed])}"
         )
+
+    def is_declared(self, grouping: str) -> bool:
+        """Whether a grouping is declared, with fixed groups, not made of a question's options."""
+        return any(one.name == grouping for one in self.groupings)
 
     def header(self, question: Question, language: str) -> str:
         """Return the header under which a question stands in an export of a language."""
@@ -265,6 +298,22 @@ class Questionnaire(Strict):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+
+def _named_language(tag: str) -> dict[str, str]:
+    """Return the name of a language in each language of the interface."""
+    return {language: Locale(language).languages.get(tag, tag) for language in ("en", "fr", "es")}
+
+
+def condition(text: str, questionnaire: Questionnaire) -> tuple[str, str]:
+    """Return (grouping, group) of a condition `name=group`; InputError where it is none."""
+    name, equals, group = (part.strip() for part in text.partition("="))
+    if not equals:
+        raise InputError(f"{text!r} is no condition: write name=group, as region=africa.")
+    names = [one.name for one in questionnaire.grouping(name).groups]
+    if group not in names:
+        raise InputError(f"{name} has no group {group!r}{did_you_mean(group, names)}")
+    return name, group
 
 
 def relevance(question: Question) -> tuple[str, str] | None:
@@ -430,7 +479,7 @@ def _grouping_problems(questionnaire: Questionnaire) -> list[str]:
 
 def _key_question_problems(questionnaire: Questionnaire) -> list[str]:
     closed = [*(one.name for one in questionnaire.closed_questions), "themes", "codes"]
-    groupings = ["", *(grouping.name for grouping in questionnaire.groupings)]
+    groupings = ["", LANGUAGE, *closed, *(one.name for one in questionnaire.groupings)]
     return [
         f"A key question is answered by {table!r}, not a closed question, or one crossed by a "
         f"grouping{did_you_mean(table, closed)}"

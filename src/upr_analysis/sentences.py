@@ -10,6 +10,8 @@ import pandas as pd
 from upr_analysis.estimates import NOT_STATED
 from upr_analysis.labels import Labels
 
+TOO_FEW: Final = "too_few"
+LEAST_BASE: Final = 10  # respondents of whom a share is spoken of at all
 LEAST_GAP: Final = 10  # percentage points below which no difference is spoken of
 
 
@@ -24,6 +26,30 @@ def hidden_could_be(rows: pd.DataFrame, exclusive: bool) -> int:
     return base - int(rows["n"].sum()) if exclusive else base
 
 
+def quantity_of(row: pd.Series) -> str:
+    """Return the name of the word for a share: most, about half, a minority, too few to say.
+
+    By rule: nothing of a base under LEAST_BASE. "Most", or from 90 % "nearly all", where the
+    interval lies above one half; "a minority", or up to 10 % "few", where it lies below; between,
+    "about half" from 45 to 55 %, else somewhat more or less than half. Without an interval (of a
+    census) the share itself decides.
+    """
+    n, base, share = int(row["n"]), int(row["base"]), float(row["value"])
+    low, high = (share if pd.isna(row[end]) else float(row[end]) for end in ("low", "high"))
+    rules = (
+        (TOO_FEW, base < LEAST_BASE),
+        ("none", n == 0),
+        ("all", n == base),
+        ("nearly_all", low > 50 and share >= 90),
+        ("most", low > 50),
+        ("few", high < 50 and share <= 10),
+        ("minority", high < 50),
+        ("about_half", 45 <= share <= 55),
+        ("more_than_half", share > 55),
+    )
+    return next((name for name, holds in rules if holds), "less_than_half")
+
+
 def most_named(rows: pd.DataFrame, labels: Labels) -> str:
     """Return a sentence on the item that most named, with count and base, and on the next one.
 
@@ -33,13 +59,18 @@ def most_named(rows: pd.DataFrame, labels: Labels) -> str:
     question = str(rows["question"].iloc[0])
     exclusive = labels.is_exclusive(question)
     first = shown.iloc[0]
-    words = {
+    words: dict[str, object] = {
         "item": labels.item(question, first["item"]),
         "share": labels.percent(first["value"], int(first["base"])),
         "n": labels.number(first["n"]),
-        "base": labels.base(int(first["base"])),
+        "base": labels.base(first),
     }
     certain = hidden_could_be(rows, exclusive) < first["n"]
+    quantity = quantity_of(first)
+    if quantity == TOO_FEW:
+        del words["share"]
+        return labels.say("answer.too_few", **words)
+    words["quantity"] = labels.say(f"quantity.{quantity}")
     said = labels.say("answer.most_named" if certain else "answer.most_shown", **words)
     if len(shown) > 1 and certain:
         second = shown.iloc[1]

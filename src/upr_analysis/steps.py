@@ -33,7 +33,7 @@ READS: Final = {
             "suggestions.json",
         }
     ),
-    "04_cross_tabs": frozenset({"questionnaire.yml", "codebook.yml", "report.yml"}),
+    "04_cross_tabs": frozenset({"questionnaire.yml", "codebook.yml", "report.yml", "margins.yml"}),
     "05_figures": frozenset({"questionnaire.yml", "codebook.yml"}),
 }
 SOURCE: Final = "01_ingest/private/source.json"  # whether the answers are real or invented

@@ -138,41 +138,41 @@ class _System:
 
 
 def suppress(estimates: pd.DataFrame, rules: Rules) -> Suppressed:
-    """Return the estimates with every count withheld that could harm, and what follows from it.
+    """Return the shares with every count withheld that could harm.
 
-    A withheld row has `suppressed` and no number but its base. Tests and effects of a table with a
-    withheld cell are withheld too, since statistics come from what is published. Raises InputError
+    A withheld row has `suppressed` and no number but its base. All shares are of the same
+    respondents, and whatever else is published follows from what is returned. Raises InputError
     where counts do not add up, or are of a kind that these rules cannot protect.
     """
     public = estimates.copy()
-    shares = estimates.loc[estimates["measure"] == "share"]
     if rules.minimum_cell:
-        _check(estimates, shares)
-    if rules.minimum_cell == 0 or shares.empty:
+        _check(estimates)
+    if rules.minimum_cell == 0 or estimates.empty:
         nothing = pd.DataFrame({"whole": {}, "not_crossed": {}}, dtype=bool)
         return Suppressed(public, frozenset(), _report(public, nothing))
-    questions = shares.groupby("question", sort=True)
+    questions = estimates.groupby("question", sort=True)
     fates = [_protect(_question(str(name), rows, rules), rules) for name, rows in questions]
     fate = pd.concat(fates).set_index("id")
-    withheld = _guard_unions(shares, set(fate.index[fate["withheld"]]), rules)
+    withheld = _guard_unions(estimates, set(fate.index[fate["withheld"]]), rules)
     public["suppressed"] = public["id"].isin(withheld)
-    touched = public.loc[public["suppressed"], "table"]
-    public["suppressed"] |= (public["measure"] != "share") & public["table"].isin(touched)
     public.loc[public["suppressed"], NUMBERS] = pd.NA
-    public.loc[public["suppressed"] & (public["measure"] != "share"), "method"] = ""
     return Suppressed(public, frozenset(fate.index[fate["protected"]]), _report(public, fate))
 
 
-def _check(estimates: pd.DataFrame, shares: pd.DataFrame) -> None:
+def _check(estimates: pd.DataFrame) -> None:
+    others = (estimates["filter"] != estimates["filter"].iloc[:1].max()) | estimates["weighted"]
     refused = {
-        "is of a filtered or weighted table, which suppression cannot protect together with the"
-        " others: leave it out": shares[(shares["filter"] != "") | shares["weighted"]],
-        "stands twice: count each cell once": shares[
-            shares.duplicated(CELL) | shares["id"].duplicated()
+        "is weighted, or of other respondents than the first, and cannot be protected together "
+        "with it: leave it out": estimates[others],
+        "is no share: suppress shares, and derive the rest from what is left": estimates[
+            estimates["measure"] != "share"
         ],
-        "has no count or base: suppress once": shares[shares[["n", "base"]].isna().any(axis=1)],
-        "is of a table without counts, so that nothing says whether it may be shown: add the"
-        " table's shares": estimates[~estimates["table"].isin(shares["table"])],
+        "stands twice: count each cell once": estimates[
+            estimates.duplicated(CELL) | estimates["id"].duplicated()
+        ],
+        "has no count or base: suppress once": estimates[
+            estimates[["n", "base"]].isna().any(axis=1)
+        ],
     }
     if problems := [
         f"The estimate {name!r} {why}." for why, rows in refused.items() for name in rows["id"]
@@ -487,8 +487,8 @@ def _silence() -> Iterator[None]:
 
 def _report(public: pd.DataFrame, fate: pd.DataFrame) -> pd.DataFrame:
     """Return a row a table: how many cells it has, shows, withholds and does not cross, and how."""
-    cells = public.loc[public["measure"] == "share", ["id", "table", "suppressed"]]
-    cells = cells.set_index("id").join(fate[["whole", "not_crossed"]]).fillna(False)
+    cells = public[["id", "table", "suppressed"]].set_index("id")
+    cells = cells.join(fate[["whole", "not_crossed"]]).fillna(False)
     cells["withheld"] = cells["suppressed"] & ~cells["not_crossed"]
     cells["shown"] = ~cells["suppressed"]
     tables = cells.groupby("table", sort=False)

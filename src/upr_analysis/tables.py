@@ -7,7 +7,7 @@ import pandas as pd
 
 from upr_analysis.documents import label
 from upr_analysis.estimates import CODES, NOT_STATED, THEMES
-from upr_analysis.exhibits import WITHHELD, Note, Table
+from upr_analysis.exhibits import WITHHELD, Table
 from upr_analysis.labels import NO_BREAK, Labels, inside, sentence
 
 CODED = ("themes", "codes", "recommendations")  # items that are no options of a question
@@ -21,12 +21,14 @@ def captioned(
     note: str = "",
     numbers: bool = False,
     links: Mapping[str, str] | None = None,
+    texts: Sequence[str] = (),
 ) -> Table:
     """Return a table in the labels' language, marked as invented where they say so.
 
-    With `numbers` all columns but the first are set right, though their cells are text.
+    With `numbers` all columns but the first and the `texts` are set right, though of text.
     """
-    sides = dict.fromkeys(map(str, frame.columns[1:]), "right") if numbers else None
+    others = [str(name) for name in frame.columns[1:] if name not in texts]
+    sides = dict.fromkeys(others, "right") if numbers else None
     return Table(frame, caption, note, labels.language, sides, key, labels.mark, links)  # type: ignore[arg-type]
 
 
@@ -55,6 +57,13 @@ def shares(estimates: pd.DataFrame, question: str, group_by: str = "") -> pd.Dat
     ]
 
 
+def as_read(rows: pd.DataFrame, labels: Labels) -> pd.DataFrame:
+    """Return a question's shares, the most frequent first; ordered options in their order."""
+    if rows.empty or labels.is_ordered(str(rows["question"].iloc[0])):
+        return rows
+    return rows.sort_values("n", ascending=False, na_position="last", kind="stable")
+
+
 def overall_table(
     estimates: pd.DataFrame, question: str, labels: Labels, most: int | None = None
 ) -> Table:
@@ -64,26 +73,25 @@ def overall_table(
     `most` rows the first are shown, and the note says how many there are.
     """
     rows = shares(estimates, question)
-    if not labels.is_ordered(question):
-        rows = rows.sort_values("n", ascending=False, na_position="last", kind="stable")
+    rows = as_read(rows, labels)
     base, left = int(rows["base"].iloc[0]), len(rows) - len(rows[:most])
     rows = rows[:most]
     columns = {
         labels.item_head(question): [labels.item(question, item) for item in rows["item"]],
         labels.unit: [_count(n, labels) for n in rows["n"]],
-        labels.say("table.share"): [_share(value, base, labels) for value in rows["value"]],
+        labels.say("table.share"): [share_text(value, base, labels) for value in rows["value"]],
     }
-    asked = labels.questionnaire.source == "survey"
-    if asked:  # a record that is complete has no interval
+    sampled = labels.sample == "probability"
+    if sampled:  # of who chose to answer intervals are folded, of a census there are none
         columns[labels.say("table.interval")] = [
-            _interval(low, high, base, labels)
+            interval_text(low, high, base, labels)
             for low, high in zip(rows["low"], rows["high"], strict=True)
         ]
-    stability = labels.say("table.stability") if asked and rows["low"].notna().any() else ""
+    error = labels.say("table.sampling") if sampled and rows["low"].notna().any() else ""
     return captioned(
         pd.DataFrame(columns),
-        caption=f"{labels.question(question)} ({labels.base(base)})",
-        note=_notes(_several(question, labels), stability, _more(left, labels)),
+        caption=f"{labels.question(question)} ({labels.base(rows)})",
+        note=notes(_several(question, labels), error, _more(left, labels)),
         labels=labels,
         key=question,
         numbers=True,
@@ -136,7 +144,7 @@ def cross_table(
             question=sentence(labels.question(question)),
             grouping=inside(labels.grouping(group_by)),
         ),
-        note=_notes(
+        note=notes(
             _several(question, labels),
             labels.say("table.overlap") if overlap else "",
             labels.say("table.unstated") if unstated else "",
@@ -155,80 +163,6 @@ def comparable(estimates: pd.DataFrame, question: str, group_by: str) -> pd.Data
     rows = shares(estimates, question, group_by)
     rows = rows[rows["n"].notna() & (rows["group"] != NOT_STATED)]
     return rows[rows.groupby("item")["group"].transform("nunique") > 1]
-
-
-def overall_tables(estimates: pd.DataFrame, labels: Labels) -> list[Table]:
-    """Return a table a question, of all who answered it, in the order of the estimates."""
-    rows = estimates[(estimates["measure"] == "share") & (estimates["group_by"] == "")]
-    names = [name for name in dict.fromkeys(rows["question"]) if name != "recommendations"]
-    return [overall_table(estimates, name, labels) for name in names]
-
-
-def crossed_tables(
-    estimates: pd.DataFrame, group_by: Sequence[str], labels: Labels
-) -> list[Table | Note]:
-    """Return a table a question and grouping in which at least two groups can be compared.
-
-    A note names the questions of which too little is shown for that.
-    """
-    found: list[Table | Note] = []
-    for grouping in group_by:
-        rows = estimates[(estimates["measure"] == "share") & (estimates["group_by"] == grouping)]
-        too_few = []
-        for name in dict.fromkeys(rows["question"]):
-            if comparable(estimates, name, grouping).empty:
-                too_few.append(labels.question(name))
-            else:
-                found.append(cross_table(estimates, name, grouping, labels))
-        if too_few:
-            by = inside(labels.grouping(grouping))
-            names = "; ".join(too_few)
-            found.append(Note(labels.say("table.too_few", grouping=by, questions=names)))
-    return found
-
-
-def association_table(estimates: pd.DataFrame, sample: str, labels: Labels) -> Table | Note:
-    """Return the tests that are shown of tables of people: effect first, then the p.
-
-    `sample` says how respondents came in, and with it what the note says of others; of a census
-    there is no p. A test of a table in which a cell is withheld is withheld, and counted only.
-    """
-    tests = estimates[estimates["measure"] == "test"].set_index("table")
-    effects = estimates[estimates["measure"] == "effect"].set_index("table")
-    shown = tests[~tests["suppressed"]]
-    if shown.empty:
-        return Note(labels.say("test.none", n=len(tests)))
-    rows = [
-        (
-            labels.question(test["question"]),
-            labels.grouping(test["group_by"]),
-            int(test["base"]),
-            _decimal(effects.loc[str(table), "value"], 2, labels),
-            _decimal(test["p"], 3, labels),
-            _decimal(test["p_adjusted"], 3, labels),
-            labels.method(test["method"]),
-        )
-        for table, test in shown.iterrows()
-    ]
-    heads = [
-        labels.say(f"test.{head}")
-        for head in ("question", "grouping", "base", "effect", "p", "p_adjusted", "method")
-    ]
-    frame = pd.DataFrame(rows, columns=heads)
-    if sample == "census":
-        frame = frame[heads[:4]]
-    hidden = len(tests) - len(shown)
-    return captioned(
-        frame,
-        caption=labels.say("test.caption"),
-        note=_notes(
-            labels.say("test.withheld", n=hidden) if hidden else "",
-            labels.say("test.note", n=len(shown)) if sample != "census" else "",
-            labels.say(f"sample.{sample}"),
-        ),
-        labels=labels,
-        key="tests",
-    )
 
 
 def protection_table(estimates: pd.DataFrame, labels: Labels) -> Table:
@@ -280,8 +214,9 @@ def _left_out(items: list[str], labels: Labels) -> str:
     return labels.say("table.left_out", items="; ".join(items)) if items else ""
 
 
-def _notes(*notes: str) -> str:
-    return " ".join(note for note in notes if note)
+def notes(*texts: str) -> str:
+    """Return the texts that say anything, as one."""
+    return " ".join(text for text in texts if text)
 
 
 def _with_base(name: str, base: int, labels: Labels) -> str:
@@ -300,11 +235,13 @@ def _count(n: Any, labels: Labels) -> object:
     return WITHHELD if pd.isna(n) else labels.number(n)
 
 
-def _share(value: Any, base: int, labels: Labels) -> object:
+def share_text(value: Any, base: int, labels: Labels) -> object:
+    """Return a percentage as it is read, or the mark of what is withheld."""
     return WITHHELD if pd.isna(value) else labels.percent(value, base)
 
 
-def _interval(low: Any, high: Any, base: int, labels: Labels) -> object:
+def interval_text(low: Any, high: Any, base: int, labels: Labels) -> object:
+    """Return the two ends of an interval of a percentage, or the mark of what is withheld."""
     if pd.isna(low):
         return WITHHELD
     return f"{labels.percent(low, base)}\N{EN DASH}{labels.percent(high, base)}"
@@ -320,7 +257,8 @@ def with_interval(row: Any, labels: Labels) -> str:
     return f"{value} [{labels.number(row['low'], 2)}\N{EN DASH}{labels.number(row['high'], 2)}]"
 
 
-def _decimal(value: Any, decimals: int, labels: Labels) -> object:
+def decimal(value: Any, decimals: int, labels: Labels) -> object:
+    """Return a number with so many decimals, "<" before the least of them; None where missing."""
     if pd.isna(value):
         return None
     least = 10.0**-decimals

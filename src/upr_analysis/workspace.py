@@ -6,6 +6,7 @@ table is declared here and checked where a step writes it.
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -222,7 +223,7 @@ class Step:
         codebook = self.codebook if READS[self.name] & {"codebook.yml"} else None
         language = self.parameters.language
         mark = say("banner.invented.word", language) if self.source == "invented" else ""
-        return Labels(self.questionnaire, codebook, language, mark)
+        return Labels(self.questionnaire, codebook, language, mark, self.parameters.sample)
 
     @property
     def export_files(self) -> tuple[Path, ...]:
@@ -323,15 +324,17 @@ class Step:
         )
 
 
-def begin(name: str, work: str, **values: object) -> Step:
+def begin(name: str, notebook: Mapping[str, object]) -> Step:
     """Begin a step: check its parameters and find the project from the current folder.
 
-    `values` are the notebook's parameters by name. InputError names each that does not fit.
+    `notebook` are the notebook's own names, `globals()`, of which the parameters are taken and
+    `work`, the folder to work in. InputError names each that does not fit.
     """
+    values = {one: notebook[one] for one in Parameters.model_fields if one in notebook}
     os.umask(0o077)  # what a step writes is its owner's
     root = project_root(Path.cwd())
-    parameters = as_model(dict(values), Parameters, f"notebooks/{name}.ipynb")
-    return Step(name, parameters, tuple(values), root, root / work)
+    parameters = as_model(values, Parameters, f"notebooks/{name}.ipynb")
+    return Step(name, parameters, tuple(values), root, root / str(notebook["work"]))
 
 
 def is_invented(digest: str, consultation: Path) -> bool:

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from upr_analysis.crosstab import Groups, Items
+from upr_analysis.documents import as_model, parse_yaml
+from upr_analysis.problems import InputError
+from upr_analysis.protection import guard_groups, guard_routing
+from upr_analysis.questionnaire import Questionnaire
+
+ROUTED = """
+title: {en: Routed}
+about: {en: Made for the tests.}
+survey:
+  - {name: G, type: select_one gate, label: {en: Gate}}
+  - {name: F, type: select_one gate, label: {en: Follow-up}, relevant: "${G} = 'yes'"}
+choices:
+  gate: [{name: "yes", label: {en: "Yes"}}, {name: "no", label: {en: "No"}}]
+"""
+
+
+def routed(yes: int, no: int) -> list[Items]:
+    gate = np.array([0] * yes + [1] * no)
+    everyone = np.ones(yes + no, bool)
+    follow = np.where(gate == 0, 0, -1)
+    return [
+        Items("G", ("yes", "no"), True, gate, everyone),
+        Items("F", ("yes", "no"), True, follow, gate == 0),
+    ]
+
+
+def test_base_of_a_follow_up_tells_no_small_gate():
+    questionnaire = as_model(parse_yaml(ROUTED, "routed"), Questionnaire, "routed")
+    assert [one.question for one in guard_routing(routed(3, 40), [], questionnaire, 5, 10)] == ["G"]
+    kept = guard_routing(routed(20, 40), [], questionnaire, 5, 10)
+    assert [(one.question, one.crossed) for one in kept] == [("G", False), ("F", True)]
+
+
+def test_follow_up_is_not_crossed_where_few_of_a_group_were_not_led_to_it():
+    questionnaire = as_model(parse_yaml(ROUTED, "routed"), Questionnaire, "routed")
+    # of the second group two of twelve said no, which its base of ten would tell
+    codes = np.array([0] * 10 + [1] * 10 + [0] * 38 + [1] * 2)
+    groups = Groups("g", ("a", "b"), np.arange(60), codes, False)
+    kept = guard_routing(routed(20, 40), [groups], questionnaire, 5, 10)
+    assert [one.crossed for one in kept] == [False, False]
+
+
+def by_answer(sizes, overlapping=False):
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    names = (*"abcdefg"[: len(sizes) - 1], "not_stated")
+    people = np.arange(len(codes))
+    return Groups("Q1", names, people, codes, overlapping, "Q1", declared=False)
+
+
+def test_options_that_too_few_gave_are_no_group_of_their_own():
+    (found,) = guard_groups([by_answer([30, 4, 20, 3, 2])], 15, 5)
+    assert found.names == ("a", "c", "not_stated")
+    assert np.bincount(found.codes).tolist() == [30, 20, 9]
+
+
+def test_an_option_that_alone_is_too_small_makes_no_grouping():
+    with pytest.raises(InputError, match="Q1 has options that too few gave"):
+        guard_groups([by_answer([30, 4, 20, 0])], 15, 5)
+
+
+def test_declared_groups_stay_as_they_are():
+    groups = Groups("kind", ("a", "b"), np.arange(5), np.array([0, 1, 1, 1, 1]), False)
+    assert guard_groups([groups], 15, 5) == [groups]
+
+
+def test_an_option_of_all_but_a_few_is_no_group():
+    people = np.append(np.arange(38), np.arange(20))
+    codes = np.repeat([0, 1], [38, 20])
+    ticked = Groups(
+        "Q2", ("most", "half", "not_stated"), np.append(people, [38, 39]),
+        np.append(codes, [2, 2]), True, "Q2", declared=False,
+    )  # fmt: skip
+    (found,) = guard_groups([ticked], 15, 5)
+    assert found.names == ("half", "not_stated")
+    assert np.bincount(found.codes).tolist() == [20, 20]
+    assert not found.overlapping
