@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from upr_analysis.crosstab import Groups, Items, count_everything, crossings
-from upr_analysis.derivations import Method, associations, derive, differences, shown_table
+from upr_analysis.derivations import (
+    Method,
+    associations,
+    derive,
+    differences,
+    number_medians,
+    shown_table,
+)
 from upr_analysis.documents import as_model, parse_yaml
 from upr_analysis.questionnaire import Questionnaire
 
@@ -23,6 +30,8 @@ survey:
   - {name: Q, type: select_one size, label: {en: How much}}
   - {name: O, type: select_one size, label: {en: In order}, ordered: true}
   - {name: M, type: select_multiple size, label: {en: Several}}
+  - {name: P, type: select_one size, label: {en: In order too}, ordered: true}
+  - {name: N, type: integer, label: {en: How many}}
 choices:
   size:
     - {name: a, label: {en: A}}
@@ -247,3 +256,23 @@ def test_a_census_has_no_p_and_no_interval(asked):
     assert found[["p", "p_adjusted", "low", "high"]].isna().all(axis=None)
     assert not set(found["measure"]) & {"test", "residual"}
     assert of(found, "effect")["value"].notna().all()
+
+
+def test_two_ordered_questions_are_tested_by_gamma(asked):
+    items, groups = single([[20, 8, 2], [9, 12, 9], [3, 7, 18]], "O")
+    groups = Groups("P", ("a", "b", "c"), groups.people, groups.codes, False, "P", declared=False)
+    found = associations(public(items, groups), [(items, groups)], asked, QUICK)
+    test = of(found, "test").iloc[0]
+    pairs = [(g, a) for g, a in zip(groups.codes, items.values, strict=True)]
+    signs = [np.sign((a - c) * (b - d)) for a, b in pairs for c, d in pairs]
+    assert test["value"] == pytest.approx(sum(signs) / sum(map(abs, signs)))
+    assert test["method"].startswith("gamma")
+
+
+def test_median_of_a_number_tells_nobodys_own(asked):
+    people = pd.DataFrame({"N": pd.array([*range(101, 122), None], dtype="Int64")})
+    row = number_medians(people, asked, "real", [], least=15).iloc[0]
+    assert (row["base"], row["value"], row["low"], row["high"]) == (21, 110, 110, 120)
+    exact = number_medians(people, asked, "real", [], least=0).iloc[0]
+    assert (exact["value"], exact["low"], exact["high"]) == (111, 106, 116)
+    assert number_medians(people, asked, "real", [], least=22).empty

@@ -29,7 +29,7 @@ from upr_analysis.marginal_independence import (
     independence_of_pairs,
     independence_of_ticks,
 )
-from upr_analysis.ordered import median_of, rank_differences, trend
+from upr_analysis.ordered import median_of, ordinal_association, rank_differences, trend
 from upr_analysis.questionnaire import Questionnaire
 
 LEAST_BASE: Final = 10  # of either side of a difference: no percentage is given on fewer
@@ -146,7 +146,7 @@ def associations(
     for items, groups in planned:
         table = estimate_id(items.question, group_by=groups.name)
         if table in tables:
-            order = _order(items, questionnaire)
+            order = _order(items.question, questionnaire)
             found += _association(tables[table], items, groups, order, questionnaire, method)
     if not found:
         return estimates_frame({}, 0)
@@ -159,10 +159,10 @@ def associations(
     return rows
 
 
-def _order(items: Items, questionnaire: Questionnaire) -> tuple[str, ...]:
+def _order(name: str, questionnaire: Questionnaire) -> tuple[str, ...]:
     """Return the items of an ordered question in their order, without those of no opinion."""
-    asked = {one.name: one for one in questionnaire.closed_questions}.get(items.question)
-    if asked is None or not asked.ordered or not items.exclusive:
+    asked = {one.name: one for one in questionnaire.closed_questions}.get(name)
+    if asked is None or not asked.ordered or asked.kind != "select_one":
         return ()
     return tuple(one.name for one in questionnaire.options(asked) if one.role != "no_opinion")
 
@@ -187,8 +187,10 @@ def _association(
     draws = method.seed, method.resamples
     if order and set(order) <= set(shown.items):
         ranked = shown.counts[:, [shown.items.index(item) for item in order]]
-        stages = _order(replace(items, question=groups.of), questionnaire)
-        if len(ranked) == 2 or (set(shown.groups) <= set(stages) and not groups.declared):
+        stages = () if groups.declared else _order(groups.of, questionnaire)
+        if set(shown.groups) <= set(stages):
+            found = ordinal_association(ranked, *draws)
+        elif len(ranked) == 2:
             found = trend(ranked, *draws)
         else:
             found = rank_differences(ranked, *draws)
@@ -333,7 +335,7 @@ def medians(shares: pd.DataFrame, items: Iterable[Items], q: Questionnaire) -> p
     """
     found = [estimates_frame({}, 0)]
     for one in items:
-        if not (order := _order(one, q)):
+        if not (order := _order(one.question, q)):
             continue
         own = shares[shares["question"] == one.question]
         for _, column in own.groupby(["group_by", "group"], sort=False):
@@ -351,6 +353,38 @@ def medians(shares: pd.DataFrame, items: Iterable[Items], q: Questionnaire) -> p
                 method=middle.method,
             )
             found.append(one_row.assign(base=pd.array([int(told.sum())], dtype="Int64")))
+    return pd.concat(found, ignore_index=True)
+
+
+def number_medians(
+    respondents: pd.DataFrame,
+    questionnaire: Questionnaire,
+    source: str,
+    where: Sequence[str],
+    least: int,
+) -> pd.DataFrame:
+    """Return the median of each question that is answered by a number, of all who answered.
+
+    None of fewer than `least`. A median, and either end of its interval, is what somebody
+    answered, so that of a survey (`least` above 0) each is rounded to two significant digits, and
+    none is given by group.
+    """
+    found = [estimates_frame({}, 0)]
+    for question in questionnaire.survey:
+        if question.kind not in ("integer", "decimal") or question.role is not None:
+            continue
+        numbers = np.sort(respondents[question.name].dropna().to_numpy(dtype=float))
+        if len(numbers) < max(least, 1):
+            continue
+        values, counts = np.unique(numbers, return_counts=True)
+        middle = median_of(counts[None], values.tolist())[0]
+        told = {name: getattr(middle, name) for name in ("value", "low", "high")}
+        if least:
+            told = {name: None if x is None else float(f"{x:.2g}") for name, x in told.items()}
+        same = {"table": question.name, "question": question.name, "measure": "median"}
+        about = {"filter": " & ".join(where), "base_kind": "answered", "base": len(numbers)}
+        told |= {"id": f"{question.name}.median", "method": middle.method, "source": source}
+        found.append(estimates_frame(same | about | told, 1))
     return pd.concat(found, ignore_index=True)
 
 

@@ -36,6 +36,7 @@ METHODS: Final = {
     r"modified Pearson \(SPMI\)": "spmi",
     r"Kruskal-Wallis": "kruskal_wallis",
     r"linear-by-linear": "linear",
+    r"gamma": "gamma",
     r"by first-order Rao-Scott": "rao_scott_1",
     r"by second-order Rao-Scott": "rao_scott_2",
     r"second-order Rao-Scott F": "rao_scott_f",
@@ -56,7 +57,30 @@ def overall_tables(estimates: pd.DataFrame, labels: Labels) -> list[Table | Fold
         found.append(overall_table(estimates, name, labels))
         if folded := _overall_detail(estimates, name, labels):
             found.append(folded)
-    return found
+    numbers = estimates[(estimates["measure"] == "median") & (estimates["item"] == "")]
+    return [*found, _number_table(numbers, labels)] if len(numbers) else found
+
+
+def _number_table(medians: pd.DataFrame, labels: Labels) -> Table:
+    """Return the middle of the numbers that were answered, a row a question."""
+    rows = []
+    for _, row in medians.iterrows():
+        ends = None
+        if pd.notna(row["low"]):
+            low, high = (_number(row[end], labels) for end in ("low", "high"))
+            ends = labels.say("detail.to", low=low, high=high)
+        asked = labels.question(row["question"])
+        rows.append((asked, labels.base(row), _number(row["value"], labels), ends))
+    heads = [labels.say(key) for key in ("test.question", "test.base", "detail.number_median")]
+    frame = pd.DataFrame(rows, columns=[*heads, labels.say("table.interval")])
+    if frame.iloc[:, 3].isna().all():
+        frame = frame.iloc[:, :3]
+    caption = labels.say("detail.number_caption")
+    return captioned(frame, caption, labels, "numbers", numbers=True, texts=[heads[1]])
+
+
+def _number(value: float, labels: Labels) -> str:
+    return labels.number(value, 0 if float(value).is_integer() else 1)
 
 
 def _overall_detail(estimates: pd.DataFrame, question: str, labels: Labels) -> Folded | None:
@@ -181,6 +205,8 @@ def effect_in_words(estimates: pd.DataFrame, question: str, group_by: str, label
     for _, row in effects.iterrows():
         value = labels.number(row["value"], 2)
         said.append(labels.say("effect.v", value=value, base=int(row["base"])))
+    ranked = rows[(rows["measure"] == "test") & rows["method"].str.startswith("gamma")]
+    said += [labels.say("effect.gamma", value=labels.number(value, 2)) for value in ranked["value"]]
     gaps = rows[rows["measure"] == "difference"]
     if len(gaps) and gaps["value"].abs().max() < LEAST_GAP:
         said.append(labels.say("effect.near", points=LEAST_GAP))
