@@ -258,37 +258,58 @@ def crossings(items: Iterable[Items], groups: Sequence[Groups]) -> Iterator[tupl
 
     Where two questions both group, the one is crossed by the other only as they are listed.
     """
-    first = dict[str, int]()
+    items, first = list(items), dict[str, int]()
+    counted = {one.question for one in items}
     for place, grouping in enumerate(groups):
         first.setdefault(grouping.of, place)
     for one in items:
         for place, grouping in enumerate(groups):
-            turned = first.get(one.question, place) < place
+            turned = first.get(one.question, place) < place and grouping.of in counted
             if one.crossed and grouping.of != one.question and not turned:
                 yield one, grouping
 
 
 def tally(items: Items, groups: Groups | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Count respondents: returns (groups, items) counts and (groups,) bases of those who answered.
+    """Count respondents: returns (groups, items) counts and (groups,) bases of who is in the base.
 
-    Without groups there is one row, everyone. AssertionError where the options of a single choice,
-    or groups that do not overlap, do not add up to those who answered.
+    Without groups there is one row, everyone.
     """
-    groups = groups or everyone(len(items.values))
-    whose = groups.people if groups.overlapping else None
-    codes = groups.codes if groups.overlapping else groups.codes[np.argsort(groups.people)]
-    answered = None if items.exclusive else items.answered
-    values = np.where(items.answered, items.values, -1) if items.exclusive else items.values
-    (((counts, bases),),) = count(
-        [Answers(values, len(items.names), answered)],
-        [Members(codes, len(groups.names), whose)],
-    )
-    everyone_inside = int(items.answered.sum())
-    if (items.exclusive and (counts.sum(axis=1) != bases).any()) or (
-        bases.sum() < everyone_inside if groups.overlapping else bases.sum() != everyone_inside
-    ):
-        raise AssertionError(f"counts of {items.question} are not of those who answered it")
+    (((counts, bases),),) = tallies([items], [groups or everyone(len(items.values))])
     return counts, bases
+
+
+def tallies(
+    items: Sequence[Items], groups: Sequence[Groups]
+) -> list[list[tuple[np.ndarray, np.ndarray]]]:
+    """Count every question by every grouping: as `tally` does, a list a grouping.
+
+    AssertionError where the options of a single choice, or groups that do not overlap, do not add
+    up to those in the base.
+    """
+    tables = count(
+        [
+            Answers(
+                np.where(one.answered, one.values, -1) if one.exclusive else one.values,
+                len(one.names),
+                None if one.exclusive else one.answered,
+            )
+            for one in items
+        ],
+        [
+            Members(by.codes, len(by.names), by.people)
+            if by.overlapping
+            else Members(by.codes[np.argsort(by.people)], len(by.names))
+            for by in groups
+        ],
+    )
+    for by, own in zip(groups, tables, strict=True):
+        for one, (counts, bases) in zip(items, own, strict=True):
+            inside = int(one.answered.sum())
+            if (one.exclusive and (counts.sum(axis=1) != bases).any()) or (
+                bases.sum() < inside if by.overlapping else bases.sum() != inside
+            ):
+                raise AssertionError(f"counts of {one.question} are not of those in its base")
+    return tables
 
 
 def everyone(size: int) -> Groups:
@@ -298,14 +319,17 @@ def everyone(size: int) -> Groups:
 
 def share_table(
     items: Items,
-    groups: Groups | None,
+    groups: Groups,
+    counts: np.ndarray,
+    bases: np.ndarray,
     source: str,
-    interval: ShareInterval = "wilson",
-    where: Sequence[str] = (),
+    interval: ShareInterval,
+    where: Sequence[str],
 ) -> pd.DataFrame:
-    """Return estimates, a row an item and group: n, base, percent and its interval."""
-    groups = groups or everyone(len(items.values))
-    counts, bases = tally(items, groups)
+    """Return estimates, a row an item and group: n, base, percent and its interval.
+
+    `counts` (groups, items) and `bases` (groups,) are what was counted.
+    """
     size, width = counts.shape
     n, base = counts.ravel(), np.repeat(bases, width)
     share = np.divide(100 * n, base, out=np.full(len(n), np.nan), where=base > 0)
@@ -340,12 +364,18 @@ def count_everything(
     where: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return all shares, nothing withheld: each question overall and by what it is crossed by."""
-    tables = list[pd.DataFrame]()
     items = list(items)
-    crossed = list(crossings(items, groups))
-    for one in items:
-        tables.append(share_table(one, None, source, interval, where))
-        tables += [
-            share_table(one, by, source, interval, where) for own, by in crossed if own is one
-        ]
-    return pd.concat(tables, ignore_index=True) if tables else estimates_frame({}, 0)
+    if not items:
+        return estimates_frame({}, 0)
+    ways = [everyone(len(items[0].values)), *groups]
+    tables = tallies(items, ways)
+    crossed = {(one.question, by.name) for one, by in crossings(items, groups)}
+    return pd.concat(
+        [
+            share_table(one, by, *tables[way][place], source, interval, where)
+            for place, one in enumerate(items)
+            for way, by in enumerate(ways)
+            if not by.name or (one.question, by.name) in crossed
+        ],
+        ignore_index=True,
+    )

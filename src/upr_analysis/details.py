@@ -296,7 +296,7 @@ def test_in_words(tests: pd.DataFrame, labels: Labels) -> str:
     if pd.isna(row["p"]):
         return labels.say("test.undefined")
     p = {name: decimal(row[name], 3, labels) for name in ("p", "p_adjusted")}
-    kind = "relabelled" if "permutations" in row["method"] else "of_distribution"
+    kind = "of_distribution" if labels.sample == "probability" else "relabelled"
     return notes(labels.say(f"test.{kind}", **p), method_in_words(row["method"], labels))
 
 
