@@ -113,6 +113,7 @@ survey:
   - {name: Q1, type: select_one size, label: {en: How much}, ordered: true}
   - {name: Q2, type: select_multiple tools, label: {en: Tools}}
   - {name: Q3, type: select_one yes_no, label: {en: Attacked}, role: sensitive}
+  - {name: Q4, type: select_one needs, label: {en: Needs}}
 choices:
   size:
     - {name: much, label: {en: Much}}
@@ -122,7 +123,8 @@ choices:
     - {name: index, label: {en: Index}}
     - {name: none_known, label: {en: No opinion}, role: no_opinion}
     - {name: letter, label: {en: Letter}}
-    - {name: shelter, label: {en: Shelter}, sensitive: true}
+    - {name: shelter, label: {en: Shelter}}
+  needs: [{name: money, label: {en: Money}}, {name: safety, label: {en: Safety}, sensitive: true}]
   yes_no: [{name: "yes", label: {en: "Yes"}}, {name: "no", label: {en: "No"}}]
 """
 # a: much, little, unsure; one blank; one not asked.  b: ticks as bits of tools.
@@ -172,17 +174,31 @@ def test_bases_of_a_select_all_question(asked, base, counts, size):
     assert (found.tolist(), bases.tolist()) == ([counts], [size])
 
 
-def test_a_question_groups_by_its_options_but_for_sensitive_ones(asked):
+def test_a_question_groups_by_its_options(asked):
     groups = respondent_groups(PEOPLE, NOWHERE, asked, "Q2")
-    assert groups.names == ("index", "none_known", "letter", "not_stated")
+    assert groups.names == ("index", "none_known", "letter", "shelter", "not_stated")
     assert groups.overlapping  # b ticked two
     members = {
         name: sorted(groups.people[groups.codes == place].tolist())
         for place, name in enumerate(groups.names)
     }
-    assert members == {"index": [0, 1], "none_known": [2], "letter": [1], "not_stated": [3, 4]}
-    with pytest.raises(InputError, match="No grouping is called 'Q3'"):
-        respondent_groups(PEOPLE, NOWHERE, asked, "Q3")
+    assert members == {
+        "index": [0, 1], "none_known": [2], "letter": [1], "shelter": [3], "not_stated": [4],
+    }  # fmt: skip
+
+
+def test_who_ticked_nothing_did_not_skip():
+    ticked = PEOPLE.assign(Q2_state="answered")
+    asked = as_model(parse_yaml(ASKED, "asked"), Questionnaire, "asked")
+    groups = respondent_groups(ticked, NOWHERE, asked, "Q2")
+    assert groups.names[-1] == "other_answers"
+    assert groups.people[groups.codes == 4].tolist() == [4]
+
+
+@pytest.mark.parametrize("name", ["Q3", "Q4"])
+def test_a_sensitive_question_or_option_groups_nobody(asked, name):
+    with pytest.raises(InputError, match=f"No grouping is called '{name}'"):
+        respondent_groups(PEOPLE, NOWHERE, asked, name)
 
 
 def test_respondents_group_by_language(asked):
@@ -215,7 +231,7 @@ def test_only_those_of_whom_the_condition_holds_are_counted(asked):
         ("Q1", "is no condition: write name=group"),
         ("Q1=huge", "Q1 has no group 'huge'"),
         ("Q3=yes", "No grouping is called 'Q3'"),
-        ("Q2=shelter", "Q2 has no group 'shelter'"),
+        ("Q4=money", "No grouping is called 'Q4'"),
     ],
 )
 def test_a_condition_that_is_not_understood_is_refused(asked, condition, said):

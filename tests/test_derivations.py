@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -219,21 +221,70 @@ def test_ticks_alike_in_both_groups_show_nothing_and_ticks_apart_do(asked):
     assert p == [1, 0.001]
 
 
-def test_overlapping_groups_are_tested_over_all_who_answered(asked):
-    # the 20 who are in no group count too: how many are in any is told by no table
-    answer = np.array([0, 1] * 40)
-    items = Items("Q", ("a", "b"), True, answer, np.ones(80, bool))
-    people = np.concatenate([np.arange(40), np.arange(30, 60)])
-    codes = np.repeat([0, 1], [40, 30])
-    rest = np.arange(60, 80)
-    groups = Groups(
-        "g", ("x", "y", "not_stated"), np.append(people, rest), np.append(codes, 2 + 0 * rest), True
-    )
+def overlapping(answer, rest="not_stated"):
+    """Return items of 80 people, 40 in x and 30 in y, 10 of them in both, 20 in none."""
+    items = Items("Q", ("a", "b"), True, np.asarray(answer), np.ones(80, bool))
+    people = np.concatenate([np.arange(40), np.arange(30, 60), np.arange(60, 80)])
+    codes = np.repeat([0, 1, 2], [40, 30, 20])
+    return items, Groups("g", ("x", "y", rest), people, codes, overlapping=True)
+
+
+def by_region(answer, inside):
+    """Return the sum of Pearson's statistics of each group, in and out, by the answer."""
+    found = 0.0
+    for low, high in ((0, 40), (30, 60)):
+        member = (np.arange(80) >= low) & (np.arange(80) < high)
+        table = [[((member == on) & (answer == one) & inside).sum() for one in (0, 1)]
+                 for on in (False, True)]  # fmt: skip
+        found += stats.chi2_contingency(table, correction=False).statistic
+    return found
+
+
+@pytest.mark.parametrize(("rest", "base"), [("not_stated", 60), ("other_answers", 80)])
+def test_overlapping_groups_are_tested_among_those_whose_group_is_known(asked, rest, base):
+    answer = np.random.default_rng(5).integers(0, 2, 80)
+    items, groups = overlapping(answer, rest)
     found = associations(public(items, groups), crossings([items], [groups]), asked, QUICK)
     test = of(found, "test").iloc[0]
-    assert test["base"] == 80
+    assert test["base"] == base
     assert "MMI" in test["method"]
-    assert test["value"] == pytest.approx(0)  # half of each group gave either answer
+    assert "of 8 expected" in test["method"]
+    assert test["value"] == pytest.approx(by_region(answer, np.arange(80) < base))
+    gap = of(differences(public(items, groups)), "difference").loc["Q.a.g.x.difference"]
+    others = answer[40:base]
+    assert gap["value"] == pytest.approx(100 * ((answer[:40] == 0).mean() - (others == 0).mean()))
+
+
+def test_nothing_is_told_of_those_who_are_not_stated(asked):
+    items, groups = overlapping([0, 1] * 40)
+    shares = public(items, groups, ["Q.a.g.not_stated", "Q.b.g.not_stated"])
+    assert differences(shares).empty
+    found = associations(shares, crossings([items], [groups]), asked, QUICK)
+    assert of(found, "test")["suppressed"].tolist() == [True]
+
+
+def test_a_blank_is_not_a_no(asked):
+    items, groups = several([[1, 0], [0, 1]] * 30, [0, 0, 1, 1] * 15)
+    items = replace(items, base_kind="asked")
+    found = associations(public(items, groups), crossings([items], [groups]), asked, QUICK)
+    assert of(found, "test")["method"].iloc[0].startswith("undefined: who left it blank")
+
+
+def test_middle_answer_between_two_that_were_given(asked):
+    items, groups = single([[10, 0, 10]], "O")
+    found = derive(public(items, groups), [items], [], asked, QUICK, "self_selected")
+    row = of(found, "median").iloc[0]
+    assert row["method"].startswith("between a and c;")
+
+
+def test_nominal_answers_by_ordered_groups_are_tested_by_rank(asked):
+    counts = np.array([[20, 8, 2], [9, 12, 9], [3, 7, 18]])
+    items, groups = single(counts, "Q")
+    groups = replace(groups, name="P", names=("a", "b", "c"), of="P", declared=False)
+    found = associations(public(items, groups), crossings([items], [groups]), asked, QUICK)
+    test = of(found, "test").iloc[0]
+    ranks = [np.repeat([0, 1, 2], column) for column in counts.T]
+    assert test["value"] == pytest.approx(stats.kruskal(*ranks).statistic)
 
 
 def test_shares_of_responses_only_when_asked_and_all_is_shown(asked):

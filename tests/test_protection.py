@@ -53,8 +53,8 @@ def by_answer(sizes, overlapping=False):
 
 def test_options_that_too_few_gave_are_no_group_of_their_own():
     (found,) = guard_groups([by_answer([30, 4, 20, 3, 2])], 15, 5)
-    assert found.names == ("a", "c", "not_stated")
-    assert np.bincount(found.codes).tolist() == [30, 20, 9]
+    assert found.names == ("a", "c", "other_answers", "not_stated")
+    assert np.bincount(found.codes).tolist() == [30, 20, 7, 2]
 
 
 def test_an_option_that_alone_is_too_small_makes_no_grouping():
@@ -75,6 +75,6 @@ def test_an_option_of_all_but_a_few_is_no_group():
         np.append(codes, [2, 2]), True, "Q2", declared=False,
     )  # fmt: skip
     (found,) = guard_groups([ticked], 15, 5)
-    assert found.names == ("half", "not_stated")
-    assert np.bincount(found.codes).tolist() == [20, 20]
+    assert found.names == ("half", "other_answers", "not_stated")
+    assert np.bincount(found.codes).tolist() == [20, 18, 2]
     assert not found.overlapping

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from upr_analysis.estimates import NOT_STATED
+from upr_analysis.estimates import APART
 from upr_analysis.problems import InputError
 from upr_analysis.suppression import Rules
 
@@ -67,7 +67,7 @@ class _Knowledge:
                 total = {(item, "", "")}
                 yield {(item, by, group) for group in bases}, total, 0, spare
                 for group in bases if overlapping else ():
-                    alone = {group, NOT_STATED} & bases.keys()  # a group, and those in no group
+                    alone = {group, *APART} & bases.keys()  # a group, and those in no group
                     rest = everyone - sum(bases[one] for one in alone)
                     yield {(item, by, one) for one in alone}, total, -rest, 0
 

@@ -212,6 +212,15 @@ def _weight_problems(
     problems = list[str]()
     if parameters.weights == "given" and not questionnaire.with_role("weight"):
         problems.append("weights: given, but no question has the role weight.")
+    if parameters.trim and parameters.weights == "none":
+        problems.append("trim cuts weights, but there are none: set weights, or take trim out.")
+    if 0 < parameters.trim <= 1:
+        problems.append("trim is in mean weights, and some are as heavy: set more than 1, or 0.")
+    if parameters.statistic == "pearson_yates" and parameters.sample != "probability":
+        problems.append(
+            "statistic: pearson_yates corrects the p of chi-square, and respondents who were not "
+            "drawn at random have a p by permutation: set statistic: pearson, or sample."
+        )
     if parameters.weights == "raked" or (folder / "margins.yml").exists():
         from upr_analysis.margins import read_margins  # slow, and rarely needed
 

@@ -58,9 +58,8 @@ class _Digit(NamedTuple):
             _check(values, -1, self.answers.options)
             return values.astype(kind) + 1  # cast first: an int8 of 127 has no next
         _check(values, 0, 1 << self.answers.options)
-        ticked = (values >> self.shift if self.shift else values).astype(kind) & (
-            1 << self.bits
-        ) - 1
+        piece = values >> self.shift if self.shift else values
+        ticked = piece.astype(kind) & (1 << self.bits) - 1
         return np.asarray((ticked + 1) * self.answers.answered[rows])
 
 
@@ -140,8 +139,8 @@ def _cells(groups: Members, digits: Sequence[_Digit]) -> np.ndarray:
     for start in range(0, len(groups.codes), AT_ONCE):
         own = slice(start, start + AT_ONCE)
         rows = own if groups.people is None else groups.people[own]
-        if groups.people is not None:
-            _check(groups.people[own], 0, len(digits[0].answers.values))
+        if not isinstance(rows, slice):
+            _check(rows, 0, len(digits[0].answers.values))
         numbers = groups.codes[own].astype(kind)
         for digit in digits:
             numbers *= digit.radix

@@ -17,6 +17,7 @@ from upr_analysis.estimates import (
     CODES,
     LEFT_BLANK,
     NOT_STATED,
+    OTHER_ANSWERS,
     RECOMMENDATIONS,
     THEMES,
     estimate_id,
@@ -52,7 +53,8 @@ class Items:
 class Groups:
     """Who is in which group: `people` (m,) are positions of respondents, `codes` (m,) their group.
 
-    m exceeds the number of respondents where some are in several groups.
+    m exceeds the number of respondents where some are in several groups. Everybody is in one at
+    least: those in none of the grouping's are in `other_answers` or `not_stated`.
     """
 
     name: str
@@ -201,40 +203,58 @@ def respondent_groups(
 ) -> Groups:
     """Return a grouping's members, and those in no group as `not_stated` where there are any.
 
-    A grouping that is not declared is made of a closed question's options, or of languages.
+    A grouping that is not declared is made of a closed question's options, or of languages. Who
+    answered that question, but with none of its groups, is in `other_answers`.
     """
     grouping = questionnaire.grouping(name)
     declared = questionnaire.is_declared(name)
-    names = [group.name for group in grouping.groups]
+    names = tuple(group.name for group in grouping.groups)
+    size = len(respondents)
     if declared:
-        everyone = pd.Index(respondents["respondent"])
+        everybody = pd.Index(respondents["respondent"])
         own = memberships[memberships["grouping"] == name]
-        own = own[own["respondent"].isin(everyone)]
-        people = everyone.get_indexer(own["respondent"])
-        codes = pd.Categorical(own["group"], names).codes.astype(np.int64)
+        own = own[own["respondent"].isin(everybody)]
+        members = np.zeros((size, len(names)), dtype=bool)
+        places = pd.Categorical(own["group"], names).codes
+        members[everybody.get_indexer(own["respondent"]), places] = True
+        known = np.asarray(members.any(axis=1))
     else:
-        people, codes = _members_by_answer(respondents, questionnaire, grouping)
-    nowhere = np.setdiff1d(np.arange(len(respondents)), people)
-    if len(nowhere):
-        people, codes = np.append(people, nowhere), np.append(codes, len(names) + 0 * nowhere)
-        names.append(NOT_STATED)
-    overlapping = len(people) > len(respondents)
-    return Groups(name, tuple(names), people, codes, overlapping, grouping.by, declared)
+        members, known = _members_by_answer(respondents, questionnaire, grouping)
+    return groups_of(name, names, members, known, grouping.by, declared)
+
+
+def groups_of(
+    name: str, names: Sequence[str], members: np.ndarray, known: np.ndarray, of: str, declared: bool
+) -> Groups:
+    """Return groups from who is a member of which (n, groups), and of whom it is known (n,)."""
+    nowhere = ~members.any(axis=1)
+    apart = {OTHER_ANSWERS: nowhere & known, NOT_STATED: nowhere & ~known}
+    apart = {group: own for group, own in apart.items() if own.any()}
+    whole = np.column_stack([members, *apart.values()]) if apart else members
+    codes, people = np.nonzero(whole.T)
+    overlapping = len(people) > len(members)
+    return Groups(name, (*names, *apart), people, codes, overlapping, of, declared)
+
+
+def memberships_of(groups: Groups, names: Sequence[str], size: int) -> np.ndarray:
+    """Return (n, names) who of n respondents is in which of the named groups."""
+    members = np.zeros((size, len(groups.names)), dtype=bool)
+    members[groups.people, groups.codes] = True
+    return members[:, [groups.names.index(name) for name in names]]
 
 
 def _members_by_answer(
     respondents: pd.DataFrame, questionnaire: Questionnaire, grouping: Grouping
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return who gave which of the answers that a grouping is made of: people and groups (m,)."""
+    """Return who gave which of the answers that make a grouping (n, groups), and who answered."""
     values = [group.of[0] for group in grouping.groups]
     if grouping.name == LANGUAGE:
-        inside = [np.asarray(respondents[LANGUAGE] == value) for value in values]
-    else:
-        items = question_items(respondents, questionnaire, grouping.name)
-        places = [items.names.index(value) for value in values]
-        inside = [items.answered & has_item(items, place) for place in places]
-    codes, people = np.nonzero(np.array(inside, dtype=bool).reshape(len(values), -1))
-    return people, codes.astype(np.int64)
+        written = respondents[LANGUAGE].to_numpy()
+        members = np.column_stack([written == value for value in values])
+        return members, np.asarray(members.any(axis=1))
+    items = question_items(respondents, questionnaire, grouping.name)
+    own = [has_item(items, items.names.index(value)) & items.answered for value in values]
+    return np.column_stack(own), items.answered
 
 
 def has_item(items: Items, place: int) -> np.ndarray:

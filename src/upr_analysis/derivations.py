@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2_contingency
 
-from upr_analysis.crosstab import Groups, Items, crossings, has_item
-from upr_analysis.estimates import NOT_STATED, estimate_id, estimates_frame
+from upr_analysis.crosstab import Groups, Items, crossings, has_item, memberships_of
+from upr_analysis.estimates import NOT_STATED, OTHER_ANSWERS, estimate_id, estimates_frame
 from upr_analysis.inference import (
     CONSTANT,
     adjust,
@@ -33,6 +33,7 @@ from upr_analysis.ordered import median_of, ordinal_association, rank_difference
 from upr_analysis.questionnaire import Questionnaire
 
 LEAST_BASE: Final = 10  # of either side of a difference: no percentage is given on fewer
+BLANK: Final = "who left it blank is in the base, and said neither yes nor no"
 MOST_PERMUTED: Final = 10_000  # respondents; beyond them p of ticks is of a distribution
 
 
@@ -40,13 +41,15 @@ MOST_PERMUTED: Final = 10_000  # respondents; beyond them p of ticks is of a dis
 class Method:
     """How tests are made, by the run's parameters; the default of a self-selected sample.
 
-    With `permute` every p says how often re-labelling the same respondents gives as much.
+    With `permute` every p says how often re-labelling the same respondents gives as much; with
+    `corrected` V is corrected for the bias that sampling gives it.
     """
 
     statistic: str = "pearson"
     select_all: str = "permutation"
     adjustment: Literal["benjamini_hochberg", "holm"] = "benjamini_hochberg"
     permute: bool = True
+    corrected: bool = True
     seed: int = 1
     resamples: int = 9_999
 
@@ -63,6 +66,7 @@ def method_of(
         select_all,
         adjustment,  # type: ignore[arg-type]
         sample != "probability",
+        sample != "census",
         seed,
         resamples,
     )
@@ -84,9 +88,15 @@ class Shown:
     merged: bool
 
 
-def shown_table(rows: pd.DataFrame, exclusive: bool) -> Shown:
-    """Return what is shown of a crossed table, given its rows of shares."""
+def shown_table(rows: pd.DataFrame, exclusive: bool, overlapping: bool = False) -> Shown:
+    """Return what is shown of a crossed table, given its rows of shares.
+
+    Where groups overlap, how many in all are in any follows only from those who are not stated, so
+    that an item has to be shown of these too.
+    """
     wide = rows.pivot(index="group", columns="item", values="n")
+    if overlapping and NOT_STATED in wide.index:
+        wide.loc[:, wide.loc[NOT_STATED].isna()] = pd.NA
     order = [group for group in dict.fromkeys(rows["group"]) if group != NOT_STATED]
     wide = wide.loc[order, list(dict.fromkeys(rows["item"]))].dropna(how="all")
     bases = rows.drop_duplicates("group").set_index("group")["base"][wide.index].to_numpy(int)
@@ -100,15 +110,23 @@ def shown_table(rows: pd.DataFrame, exclusive: bool) -> Shown:
 
 
 def differences(shares: pd.DataFrame) -> pd.DataFrame:
-    """Return how far each group's share is from that of all others who are in the base.
+    """Return how far each group's share is from that of all others of whom the group is known.
 
     In percentage points, with Newcombe's interval. None where the group or the others are fewer
-    than LEAST_BASE, for those in no group, and where a number is withheld.
+    than LEAST_BASE, for those not stated, and where a number is withheld that it would tell.
     """
     totals = shares[shares["group_by"] == ""].set_index(["question", "item"])[["n", "base"]]
     totals = totals.add_suffix("_all")
     rows = shares[(shares["group_by"] != "") & (shares["group"] != NOT_STATED)]
-    rows = rows.join(totals, on=["question", "item"]).dropna(subset=["n", "n_all"])
+    rows = rows.join(totals, on=["question", "item"])
+    cell = ["question", "item", "group_by"]
+    unstated = shares[shares["group"] == NOT_STATED].set_index(cell)[["n", "base"]]
+    unstated = unstated.add_suffix("_unstated").assign(is_any=True)
+    rows = rows.join(unstated, on=cell)
+    for name in ("n", "base"):
+        there = rows["is_any"].fillna(False).astype(bool)
+        rows[f"{name}_all"] -= rows[f"{name}_unstated"].where(there, 0)
+    rows = rows.dropna(subset=["n", "n_all"])
     n, base = rows["n"].to_numpy(int), rows["base"].to_numpy(int)
     others, others_base = rows["n_all"].to_numpy(int) - n, rows["base_all"].to_numpy(int) - base
     enough = (base >= LEAST_BASE) & (others_base >= LEAST_BASE)
@@ -176,7 +194,7 @@ def _association(
     method: Method,
 ) -> list[pd.DataFrame]:
     """Return the test, the effect and the residuals of one table."""
-    shown = shown_table(rows, items.exclusive)
+    shown = shown_table(rows, items.exclusive, groups.overlapping)
     if len(shown.groups) < 2 or shown.counts.shape[1] < 1 + items.exclusive:
         withheld = bool(rows["n"].isna().any())
         return [
@@ -185,17 +203,20 @@ def _association(
     if not items.exclusive or groups.overlapping:
         return _by_ticks(rows, shown, items, groups, method)
     draws = method.seed, method.resamples
+    stages = () if groups.declared else _order(groups.of, questionnaire)
     if order and set(order) <= set(shown.items):
         ranked = shown.counts[:, [shown.items.index(item) for item in order]]
-        stages = () if groups.declared else _order(groups.of, questionnaire)
         if set(shown.groups) <= set(stages):
             found = ordinal_association(ranked, *draws)
         elif len(ranked) == 2:
             found = trend(ranked, *draws)
         else:
             found = rank_differences(ranked, *draws)
-        found = replace(found, v=_v(ranked))
         shown = replace(shown, items=order, counts=ranked, merged=False)
+        rows = rows.assign(base_kind="eligible")  # without those of no opinion
+    elif stages and set(shown.groups) <= set(stages):
+        turned = shown.counts.T
+        found = (trend if len(turned) == 2 else rank_differences)(turned, *draws)
     else:
         statistic, _, corrected = method.statistic.partition("_")
         found = association(
@@ -212,19 +233,22 @@ def _association(
     said += "; others joined" * shown.merged
     test = about_table(rows, "test", base, said, value=found.statistic, p=found.p)
     ends = v_interval(shown.counts)
-    told = "bias-corrected Cramér's V"
+    told = "bias-corrected Cramér's V" if method.corrected else "Cramér's V"
     told += "" if ends.low is None else f"; interval by {ends.method}"
-    effect = about_table(rows, "effect", base, told, value=found.v, low=ends.low, high=ends.high)
+    v = _v(shown.counts, method.corrected)
+    effect = about_table(rows, "effect", base, told, value=v, low=ends.low, high=ends.high)
     residuals = adjusted_residuals(shown.counts)[:, : len(shown.items)]
     return [test, effect, _residuals(rows, shown, residuals)]
 
 
-def _v(counts: np.ndarray) -> float | None:
+def _v(counts: np.ndarray, corrected: bool) -> float | None:
     table = without_empty(counts)
     if min(table.shape) < 2:
         return None
-    pearson = chi2_contingency(table, correction=False).statistic
-    return bias_corrected_v(float(pearson), int(table.sum()), *table.shape)
+    pearson = float(chi2_contingency(table, correction=False).statistic)
+    if corrected:
+        return bias_corrected_v(pearson, int(table.sum()), *table.shape)
+    return float(np.sqrt(pearson / table.sum() / (min(table.shape) - 1)))
 
 
 def _by_ticks(
@@ -235,11 +259,16 @@ def _by_ticks(
     A single choice by overlapping groups is tested as these groups by the choice: who chose what
     is then one group each, and the groups are what is ticked.
     """
-    members = np.zeros((len(items.values), len(groups.names)), dtype=bool)
-    members[groups.people, groups.codes] = True
-    members = members[:, [groups.names.index(group) for group in shown.groups]]
-    # all who answered where groups overlap: how many are in any of them is told by no table
-    inside = items.answered & (members.any(axis=1) | groups.overlapping)
+    if items.base_kind == "asked" and not items.exclusive:
+        return [about_table(rows, "test", 0, f"undefined: {BLANK}")]
+    size = len(items.values)
+    # to be in none of overlapping groups is no group of its own
+    own = [one for one in shown.groups if one != OTHER_ANSWERS or not groups.overlapping]
+    members = memberships_of(groups, own, size)
+    inside = items.answered & members.any(axis=1)
+    if groups.overlapping:  # who is known to be in none of them counts too
+        unstated = [name for name in groups.names if name == NOT_STATED]
+        inside = items.answered & ~memberships_of(groups, unstated, size).any(axis=1)
     members = members[inside]
     ticks = np.column_stack([has_item(items, items.names.index(one)) for one in shown.items])
     ticks = ticks[inside]
@@ -259,9 +288,8 @@ def _by_ticks(
     if found.reason:
         return [about_table(rows, "test", base, f"undefined: {found.reason}")]
     p, how = _chosen(found, wanted, resamples)
-    cells = 2 * members.shape[1] * ticks.shape[1]
     said = f"modified Pearson ({kind}) {how}"
-    said += _expected(found.expected_under_5, cells, found.smallest_expected)
+    said += _expected(found.expected_under_5, found.cells, found.smallest_expected)
     said += "; others joined" * shown.merged
     # rounded, since of all here it alone tells of more than what is shown
     p = None if p is None else max(round(p, 3), 0.001)
@@ -330,8 +358,9 @@ def _residuals(rows: pd.DataFrame, shown: Shown, values: np.ndarray) -> pd.DataF
 def medians(shares: pd.DataFrame, items: Iterable[Items], q: Questionnaire) -> pd.DataFrame:
     """Return the middle answer of each ordered question, of all and by group, where all is shown.
 
-    `item` is the option in the middle, the first of two where it falls between them, and `value`
-    its place; `low` and `high` the places, from 1 for the first option, between which it lies.
+    `item` is the option in the middle, the first of two where it falls between them (`method` then
+    names both), and `value` its place, from 1 for the first option; `low` and `high` are the places
+    between which it lies.
     """
     found = [estimates_frame({}, 0)]
     for one in items:
@@ -342,17 +371,22 @@ def medians(shares: pd.DataFrame, items: Iterable[Items], q: Questionnaire) -> p
             told = column.set_index("item")["n"].reindex(list(order))
             if told.isna().any() or told.sum() < LEAST_BASE:
                 continue
-            middle = median_of(told.to_numpy(dtype=np.int64)[None])[0]
-            row = column[column["item"] == order[int(middle.value or 0)]]
-            one_row = beside(
-                row,
+            counts = told.to_numpy(dtype=np.int64)
+            middle = median_of(counts[None])[0]
+            # the answers of the two in the middle, where their number is even
+            places = [(counts.sum() - 1) // 2, counts.sum() // 2]
+            first, second = np.searchsorted(counts.cumsum(), places, side="right")
+            row = beside(
+                column[column["item"] == order[first]],
                 "median",
-                1 + (middle.value or 0),
+                1 + (first + second) / 2,
                 low=None if middle.low is None else 1 + middle.low,
                 high=None if middle.high is None else 1 + middle.high,
-                method=middle.method,
+                method=f"between {order[first]} and {order[second]}; " * bool(first != second)
+                + middle.method,
             )
-            found.append(one_row.assign(base=pd.array([int(told.sum())], dtype="Int64")))
+            row["base"] = pd.array([int(counts.sum())], dtype="Int64")
+            found.append(row.assign(base_kind="eligible"))
     return pd.concat(found, ignore_index=True)
 
 
@@ -411,10 +445,12 @@ def derive(
 ) -> pd.DataFrame:
     """Return shares that may be published with all that follows from them.
 
-    `items` are those that were planned, also what was left out since. Of a census there is no test
-    and no interval: its differences are what they are.
+    `shares` may hold other estimates, which stay. `items` are those that were planned, also what
+    was left out since. Of a census there is no test and no interval: its differences are what they
+    are.
     """
     items, census = list(items), sample == "census"
+    others, shares = (shares[(shares["measure"] == "share") == kind] for kind in (False, True))
     if census:
         method = replace(method, select_all="rao_scott_2", permute=False)  # of which none is shown
     planned = crossings(items, groups)
@@ -423,13 +459,15 @@ def derive(
         differences(shares),
         associations(shares, planned, questionnaire, method),
         medians(shares, items, questionnaire),
+        others,
     ]
     if of_responses:
         exclusive = [one.question for one in items if one.exclusive]
         found.append(shares_of_responses(shares, exclusive))
     estimates = pd.concat(found, ignore_index=True)
     if census:
-        estimates = estimates[~estimates["measure"].isin(["test", "residual"])]
+        inference = ["test", "residual", "weighted_test"]
+        estimates = estimates[~estimates["measure"].isin(inference)]
         estimates = estimates.reset_index(drop=True)
         estimates[["low", "high"]] = pd.NA
         estimates["method"] = estimates["method"].where(estimates["measure"] == "effect", "")

@@ -44,7 +44,9 @@ METHODS: Final = {
     r"over (?P<n>\d+) permutations": "permuted",
     r"(?P<few>\d+) of (?P<cells>\d+) expected counts below 5, smallest (?P<least>[\d.]+)": "sparse",
     r"others joined": "joined",
-    r"^undefined": "undefined",
+    r"^undefined: (?:an expected|too many)": "undefined_sparse",
+    r"^undefined: who left": "undefined_blank",
+    r"^undefined(?!: (?:an expected|too many|who left))": "undefined",
 }
 
 
@@ -153,10 +155,12 @@ def _middle(rows: pd.DataFrame, labels: Labels) -> str:
     if median.empty:
         return ""
     row: Any = median.iloc[0]
+    between = re.match(r"between (\w+) and (\w+);", row["method"])
+    middle = [labels.item(row["question"], item) for item in between.groups()] if between else []
     said = labels.say(
         "detail.median",
-        item=labels.item(row["question"], row["item"]),
-        base=labels.say("base.of", n=int(row["base"])),
+        item=" / ".join(middle) or labels.item(row["question"], row["item"]),
+        base=labels.base(row),
     )
     if pd.isna(row["low"]):
         return said
@@ -204,7 +208,8 @@ def effect_in_words(estimates: pd.DataFrame, question: str, group_by: str, label
     effects = rows[(rows["measure"] == "effect") & rows["value"].notna()]
     for _, row in effects.iterrows():
         value = labels.number(row["value"], 2)
-        said.append(labels.say("effect.v", value=value, base=int(row["base"])))
+        kind = "v" if "bias" in row["method"] else "v_whole"
+        said.append(labels.say(f"effect.{kind}", value=value, base=int(row["base"])))
     ranked = rows[(rows["measure"] == "test") & rows["method"].str.startswith("gamma")]
     said += [labels.say("effect.gamma", value=labels.number(value, 2)) for value in ranked["value"]]
     gaps = rows[rows["measure"] == "difference"]
@@ -294,7 +299,7 @@ def test_in_words(tests: pd.DataFrame, labels: Labels) -> str:
     if row["suppressed"]:
         return labels.say("test.withheld")
     if pd.isna(row["p"]):
-        return labels.say("test.undefined")
+        return method_in_words(row["method"], labels)
     p = {name: decimal(row[name], 3, labels) for name in ("p", "p_adjusted")}
     kind = "of_distribution" if labels.sample == "probability" else "relabelled"
     return notes(labels.say(f"test.{kind}", **p), method_in_words(row["method"], labels))
@@ -341,7 +346,8 @@ def association_tables(estimates: pd.DataFrame, labels: Labels) -> list[Table | 
         )
         for _, row in shown.iterrows()
     ]
-    heads = [labels.say(f"test.{head}") for head in ("question", "grouping", "base", "effect")]
+    effect = "effect_whole" if census else "effect"
+    heads = [labels.say(f"test.{head}") for head in ("question", "grouping", "base", effect)]
     frame = pd.DataFrame(rows, columns=[*heads, labels.say("test.furthest")])
     frame[heads[2]] = frame[heads[2]].astype("Int64")
     hidden = len(tests) - len(shown)
@@ -374,6 +380,7 @@ def _test_table(estimates: pd.DataFrame, shown: pd.DataFrame, labels: Labels) ->
         (
             labels.question(row["question"]),
             labels.grouping(row["group_by"]),
+            None if pd.isna(row["base"]) else labels.number(row["base"]),
             decimal(row["value"], 2, labels),
             decimal(row["p"], 3, labels),
             decimal(row["p_adjusted"], 3, labels),
@@ -381,8 +388,10 @@ def _test_table(estimates: pd.DataFrame, shown: pd.DataFrame, labels: Labels) ->
         )
         for _, row in pd.concat([shown, weighed]).iterrows()
     ]
-    heads = ("question", "grouping", "statistic", "p", "p_adjusted", "method")
-    kind = "tests_note_probability" if labels.sample == "probability" else "tests_note"
+    heads = ("question", "grouping", "base", "statistic", "p", "p_adjusted", "method")
+    drawn = shown["method"].str.contains("permutations").all() and weighed.empty
+    relabelled = drawn and labels.sample != "probability"
+    kind = "tests_note" if relabelled else "tests_note_probability"
     return captioned(
         pd.DataFrame(rows, columns=[labels.say(f"test.{head}") for head in heads]),
         labels.say("test.tests_caption"),

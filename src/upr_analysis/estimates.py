@@ -32,7 +32,10 @@ COLUMNS: Final[dict[str, tuple[str, str]]] = {
     "suppressed": ("bool", "withheld to protect respondents"),
     "source": ("string", "real or invented"),
 }
-NOT_STATED: Final = "not_stated"  # the group of those who are in none
+# Groups that are apart from all others of their grouping.
+NOT_STATED: Final = "not_stated"  # in none of the declared groups, or did not answer the question
+OTHER_ANSWERS: Final = "other_answers"  # answered the question that groups, in none of its groups
+APART: Final = (NOT_STATED, OTHER_ANSWERS)
 LEFT_BLANK: Final = "left_blank"  # the item of those who were asked and did not answer
 # What stands in `question` where no question was asked: what open answers raised.
 THEMES: Final = "themes"

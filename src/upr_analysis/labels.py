@@ -7,7 +7,7 @@ import pandas as pd
 
 from upr_analysis.codebook import Codebook
 from upr_analysis.documents import label
-from upr_analysis.estimates import LEFT_BLANK, NOT_STATED
+from upr_analysis.estimates import LEFT_BLANK, NOT_STATED, OTHER_ANSWERS
 from upr_analysis.questionnaire import LANGUAGE, Questionnaire
 from upr_analysis.words import interface, number, say
 
@@ -75,7 +75,9 @@ class Labels:
         """Return a group's label."""
         if group == NOT_STATED:
             fixed = self.questionnaire.is_declared(grouping) or grouping == LANGUAGE
-            return self.say("groups.not_stated" if fixed else "groups.other_answers")
+            return self.say("groups.not_stated" if fixed else "groups.unanswered")
+        if group == OTHER_ANSWERS:
+            return self.say("groups.other_answers")
         groups = self.questionnaire.grouping(grouping).groups
         return label({one.name: one.label for one in groups}[group], self.language)
 

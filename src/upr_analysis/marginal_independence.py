@@ -40,7 +40,8 @@ class Independence:
     `statistic` their sum on `degrees`, `p` its p among `resamples` permutations, `adjusted` like
     `items` the p of each, adjusted for all (step-down max-T) over the same permutations.
     `first_order` and `second_order` are Rao and Scott's, `bonferroni` the least p of an item by
-    chi-square times their number. `expected_under_5` counts cells, ticked and not ticked.
+    chi-square times their number. `expected_under_5` counts
+    of the `cells`, ticked and not ticked.
     """
 
     reason: str = ""
@@ -55,6 +56,7 @@ class Independence:
     adjusted: np.ndarray | None = None
     smallest_expected: float | None = None
     expected_under_5: int | None = None
+    cells: int | None = None
 
 
 def independence_of_ticks(
@@ -195,6 +197,7 @@ def _tested(
         adjusted=None if drawn is None else placed(_step_down(drawn, observed)),
         smallest_expected=float(expected.min()),
         expected_under_5=int((expected < 5).sum()),
+        cells=expected.size,
     )
 
 

@@ -20,6 +20,7 @@ from upr_analysis.derivations import about_table, beside
 from upr_analysis.documents import Strict, read_model
 from upr_analysis.estimates import NOT_STATED, estimates_frame
 from upr_analysis.exhibits import WITHHELD, Note, Table
+from upr_analysis.inference import adjust
 from upr_analysis.labels import Labels
 from upr_analysis.problems import InputError, did_you_mean
 from upr_analysis.questionnaire import Questionnaire
@@ -85,8 +86,9 @@ def weigh(
 ) -> Weights | None:
     """Return each respondent's weight: as `given` by the export, or `raked` to the margins.
 
-    None without weights. InputError where there is nothing to weigh by, or a respondent of a
-    margin may be in several of its groups.
+    Raking begins with the weights that are given, if there are any. None without weights.
+    InputError where there is nothing to weigh by, or a respondent of a margin may be in several of
+    its groups.
     """
     if kind == "none":
         return None
@@ -97,7 +99,8 @@ def weigh(
                 "weights: given, but no question has the role weight: give the export's column of "
                 "weights that role, or set weights: raked."
             )
-        return rake([], given, trim or None)
+        everybody = Margin("all", ("all",), np.ones(1), np.zeros(len(given), dtype=np.int64))
+        return rake([everybody], given, trim or None)
     if margins is None or not margins.margins:
         raise InputError(
             f"weights: raked, but {FILE} holds no margins: write there whom the respondents stand "
@@ -126,15 +129,19 @@ def weighted_estimates(
     groups: Sequence[Groups],
     weights: np.ndarray,
     margins: Margins | None,
+    adjustment: Literal["benjamini_hochberg", "holm"],
     everything: bool,
 ) -> pd.DataFrame:
     """Return weighted shares and tests beside the shares that are `public`.
+
+    Tests are of single choices by groups that do not overlap, a family a grouping.
 
     A weighted number is one more equation on the counts that it is made of. So, but of a public
     record (`everything`), it is given only for an item of which nothing is withheld and which is
     crossed by every one of the `margins` that made the weights.
     """
-    counted, by = {one.question: one for one in items}, {one.name: one for one in groups}
+    planned_items = list(items)
+    counted, by = {one.question: one for one in planned_items}, {one.name: one for one in groups}
     shares = public[public["measure"] == "share"]
     found = [estimates_frame({}, 0)]
     for (question, name), rows in shares.groupby(["question", "group_by"], sort=False):
@@ -164,7 +171,15 @@ def weighted_estimates(
         )
         if name and one.exclusive and not grouping.overlapping and is_open.all():
             found.append(_weighted_test(rows, one, grouping, weights))
-    return pd.concat(found, ignore_index=True).assign(weighted=True)
+    rows = pd.concat(found, ignore_index=True).assign(weighted=True)
+    for name, own in rows[rows["measure"] == "weighted_test"].groupby("group_by"):
+        of = by[str(name)].of
+        planned = sum(one.exclusive and one.crossed and one.question != of for one in planned_items)
+        p = own["p"].to_numpy(dtype=float, na_value=np.nan)
+        rows.loc[own.index, "p_adjusted"] = pd.array(
+            adjust(p, adjustment, planned), dtype="Float64"
+        )
+    return rows
 
 
 def _open(shares: pd.DataFrame, question: str, margins: Collection[str]) -> set[str]:
@@ -222,12 +237,17 @@ def response_rates(
 def respond(
     margins: Margins | None,
     weighed: Weights | None,
+    kind: str,
     respondents: pd.DataFrame,
     memberships: pd.DataFrame,
     labels: Labels,
     least: int,
 ) -> list[Table | Note]:
-    """Return who was invited and who answered, and how respondents are weighted; a note if not."""
+    """Return who was invited and who answered, and how respondents are weighted; a note if not.
+
+    `respondents` are all who are kept, also where only some are counted; `kind` is how they are
+    weighted.
+    """
     shown: list[Table | Note] = []
     if margins is not None and margins.of == "invited":
         groups = grouped(respondents, memberships, labels.questionnaire, list(margins.margins))
@@ -249,8 +269,11 @@ def respond(
         [(labels.say(f"weights.{name}"), value) for name, value in told],
         columns=[labels.say("weights.what"), labels.say("weights.value")],
     )
-    source = labels.say("weights.source", source=margins.source) if margins else ""
-    note = notes(source, labels.say("weights.note"))
+    note = notes(
+        labels.say("weights.source", source=margins.source) if margins and kind == "raked" else "",
+        labels.say("weights.begun") if "weight" in respondents and kind == "raked" else "",
+        labels.say("weights.note"),
+    )
     return [
         *shown,
         captioned(frame, labels.say("weights.caption"), labels, "weights", note, numbers=True),

@@ -76,7 +76,7 @@ class Parameters(Strict):
         False, description="whether select-all tables also give shares of all options chosen"
     )
     weights: Literal["none", "given", "raked"] = Field(
-        "none", description="none, given by the export, or raked to the margins of margins.yml"
+        "none", description="none, given by the export, or raked (begun with these) to margins.yml"
     )
     trim: Annotated[float, Field(ge=0)] = Field(
         0.0, description="heaviest weight, in mean weights, to which others are cut; 0: any"

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from upr_analysis.codebook import Codebook
-from upr_analysis.crosstab import Groups, Items, tally, unions_of_codes
-from upr_analysis.estimates import CODES, NOT_STATED, THEMES, estimate_id
+from upr_analysis.crosstab import Groups, Items, groups_of, memberships_of, tally, unions_of_codes
+from upr_analysis.estimates import APART, CODES, NOT_STATED, OTHER_ANSWERS, THEMES, estimate_id
 from upr_analysis.problems import InputError
 from upr_analysis.questionnaire import Questionnaire, relevance
 from upr_analysis.recommendations import Report
@@ -22,8 +22,8 @@ def guard_groups(groups: Iterable[Groups], minimum_base: int, minimum_cell: int)
     """Return the groupings that may be crossed by, options that too few gave joined to the rest.
 
     Fixed groups stay as they are declared. Of a question's options those of fewer than
-    `minimum_base` respondents, or of all but a few, are put with those in no group. InputError
-    where these options are of fewer than `minimum_cell` respondents, whom the other bases tell.
+    `minimum_base` respondents, or of all but a few, are no group, and who gave no other is in
+    `other_answers`. InputError where these are fewer than `minimum_cell`: the bases would tell.
     """
     return [
         one if one.declared else _with_large_groups(one, minimum_base, minimum_cell)
@@ -32,29 +32,27 @@ def guard_groups(groups: Iterable[Groups], minimum_base: int, minimum_cell: int)
 
 
 def _with_large_groups(groups: Groups, minimum_base: int, minimum_cell: int) -> Groups:
-    sizes = np.bincount(groups.codes, minlength=len(groups.names))
-    stated = np.array([name != NOT_STATED for name in groups.names])
-    everyone = len(np.unique(groups.people))
-    nearly_all = (sizes < everyone) & (sizes > everyone - minimum_cell)
-    small = stated & ((sizes < minimum_base) | nearly_all)
-    if not small.any():
+    names = [name for name in groups.names if name not in APART]
+    everybody = len(np.unique(groups.people))
+    members = memberships_of(groups, names, everybody)
+    sizes = members.sum(axis=0)
+    nearly_all = (sizes < everybody) & (sizes > everybody - minimum_cell)
+    kept = (sizes >= minimum_base) & ~nearly_all
+    if kept.all() and OTHER_ANSWERS not in groups.names:
         return groups
-    rest = np.unique(groups.people[np.isin(groups.codes, np.flatnonzero(small))])
-    if 0 < len(rest) < minimum_cell or not (stated & ~small).any():
+    known = np.ones(everybody, dtype=bool)
+    if NOT_STATED in groups.names:
+        known = ~memberships_of(groups, [NOT_STATED], everybody)[:, 0]
+    members = members[:, kept]
+    rest = known & ~members.any(axis=1)
+    few = 0 < rest.sum() < minimum_cell
+    if not kept.any() or (few and not groups.overlapping):
         raise InputError(
             f"group_by: {groups.name} has options that too few gave to be a group: declare a "
             "grouping in questionnaire.yml that joins its options."
         )
-    names = [name for name, kept in zip(groups.names, stated & ~small, strict=True) if kept]
-    place = np.full(len(sizes), len(names))
-    place[stated & ~small] = np.arange(len(names))
-    inside = place[groups.codes] < len(names)
-    people, codes = groups.people[inside], place[groups.codes[inside]]
-    nowhere = np.setdiff1d(groups.people, people)
-    people, codes = np.append(people, nowhere), np.append(codes, len(names) + 0 * nowhere)
-    names += [NOT_STATED] * bool(len(nowhere))
-    overlapping = len(people) > len(np.unique(people))
-    return replace(groups, names=tuple(names), people=people, codes=codes, overlapping=overlapping)
+    names = [name for name, one in zip(names, kept, strict=True) if one]
+    return groups_of(groups.name, names, members, known & ~(rest & few), groups.of, declared=False)
 
 
 def guard_routing(

@@ -225,8 +225,8 @@ class Questionnaire(Strict):
     def grouping(self, name: str) -> Grouping:
         """Return the grouping called `name`, or that of a closed question by its own options.
 
-        `language` groups by the language of the answer. Sensitive questions and options group
-        nobody.
+        `language` groups by the language of the answer. A question that is sensitive, or has a
+        sensitive option, groups nobody.
         InputError with the nearest name if there is none.
         """
         for grouping in self.groupings:
@@ -243,19 +243,23 @@ class Questionnaire(Strict):
                     for tag in self.languages
                 ),
             )
-        closed = {one.name: one for one in self.closed_questions if one.role != "sensitive"}
+        closed = {
+            one.name: one
+            for one in self.closed_questions
+            if one.role != "sensitive" and not any(c.sensitive for c in self.options(one))
+        }
         if name in closed:
             question = closed[name]
             groups = tuple(
                 Group(name=choice.name, label=choice.label, of=(choice.name,))
                 for choice in self.options(question)
-                if not choice.sensitive
             )
             return Grouping(name=name, label=question.label, by=name, groups=groups)
         names = [grouping.name for grouping in self.groupings]
         raise InputError(
             f"No grouping is called {name!r}; declared are {', '.join(names) or 'none'}, and any "
-            f"closed question groups too{did_you_mean(name, [*names, *closed])}"
+            "closed question without a sensitive option groups too"
+            f"{did_you_mean(name, [*names, *closed])}"
         )
 
     def is_declared(self, grouping: str) -> bool:

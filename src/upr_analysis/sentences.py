@@ -32,14 +32,16 @@ def quantity_of(row: pd.Series) -> str:
     By rule: nothing of a base under LEAST_BASE. "Most", or from 90 % "nearly all", where the
     interval lies above one half; "a minority", or up to 10 % "few", where it lies below; between,
     "about half" from 45 to 55 %, else somewhat more or less than half. Without an interval (of a
-    census) the share itself decides.
+    census) the share itself decides, about half first.
     """
     n, base, share = int(row["n"]), int(row["base"]), float(row["value"])
-    low, high = (share if pd.isna(row[end]) else float(row[end]) for end in ("low", "high"))
+    whole = pd.isna(row["low"])
+    low, high = (share, share) if whole else (float(row["low"]), float(row["high"]))
     rules = (
         (TOO_FEW, base < LEAST_BASE),
         ("none", n == 0),
         ("all", n == base),
+        ("about_half", whole and 45 <= share <= 55),
         ("nearly_all", low > 50 and share >= 90),
         ("most", low > 50),
         ("few", high < 50 and share <= 10),

@@ -36,7 +36,7 @@ from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse.csgraph import connected_components
 
-from upr_analysis.estimates import NOT_STATED
+from upr_analysis.estimates import APART, NOT_STATED
 from upr_analysis.problems import InputError
 
 NUMBERS: Final = ["n", "value", "low", "high", "p", "p_adjusted"]
@@ -264,7 +264,7 @@ def _links(
             " count those in no group as not_stated, or declare that the groups overlap."
         )
     one = np.eye(len(cells))
-    apart = np.maximum(one, row & (group == NOT_STATED))
+    apart = np.maximum(one, row & np.isin(group, APART))
     nothing, exclusive = 0 * base, np.full(len(cells), name in rules.exclusive)
     found = [
         np.column_stack([column, base, base])[exclusive],

@@ -262,6 +262,6 @@ def decimal(value: Any, decimals: int, labels: Labels) -> object:
     if pd.isna(value):
         return None
     least = 10.0**-decimals
-    if 0 < value < least / 2:
+    if 0 < value <= least / 2:
         return f"<{labels.number(least, decimals)}"
     return labels.number(value, decimals)
