@@ -1,5 +1,6 @@
 """Whom respondents stand for, and every way to cross, from an export to the published table."""
 
+import io
 import os
 import re
 import subprocess
@@ -61,14 +62,14 @@ def answers():
 def run(tmp_path):
     """Run the consultation with parameters; returns the process and the folder of the run."""
 
-    def make(params: str = "", margins: str = "", source: str = "source: public_record"):
+    def make(params="", margins="", source="source: public_record", change=str):
         folder = tmp_path / "project"
         if not folder.exists():
             folder.mkdir()
             (folder / "notebooks").symlink_to(ROOT / "notebooks")
         data = folder / "data" / "valley"
         data.mkdir(parents=True, exist_ok=True)
-        (data / "questionnaire.yml").write_text(QUESTIONS.replace("SOURCE", source))
+        (data / "questionnaire.yml").write_text(change(QUESTIONS.replace("SOURCE", source)))
         (data / "codebook.yml").write_text("title: {en: None}\nthemes: []\n")
         (data / "export.csv").write_text(answers())
         (data / "margins.yml").unlink(missing_ok=True)
@@ -113,6 +114,57 @@ def test_weighted_shares_are_those_of_whom_was_invited(run):
     assert "Who was invited, and who answered" in text
     assert "Up 300 100 33%" in text
     assert "Effective number of respondents" in text
+
+
+def test_weights_that_the_export_gives_are_used(run):
+    def weighted(questions):
+        return questions.replace(
+            "  - {name: litres, type: integer, label: {en: Litres a day}}",
+            "  - {name: weight, type: integer, label: {en: Litres a day}, role: weight}",
+        )
+
+    done, folder = run(OPEN + "weights: given\ngroup_by: [place]\n", change=weighted)
+    assert done.returncode == 0, done.stderr
+    found = estimates(folder)
+    people = pd.read_csv(io.StringIO(answers()), keep_default_na=False)
+    said = people[people["Uses"] != ""]
+    chose = said["Uses"].str.contains("Drink")
+    share = 100 * said["Litres a day"][chose].sum() / said["Litres a day"].sum()
+    assert float(found.loc["uses.drink.weighted_share", "value"]) == pytest.approx(share)
+
+
+def test_weighted_shares_of_a_survey_follow_from_what_is_printed(run):
+    params = "weights: raked\ngroup_by: [place, language]\nminimum_base: 15\n"
+    done, folder = run(params, MARGINS, "source: survey")
+    assert done.returncode == 0, done.stderr
+    found = estimates(folder)
+    weighted = found[found["measure"].str.startswith("weighted")]
+    assert set(weighted["group_by"]) == {"", "place"}  # never by another grouping
+    up, down = (float(found.loc[f"uses.drink.place.{one}", "value"]) for one in ("up", "down"))
+    assert float(found.loc["uses.drink.weighted_share", "value"]) == pytest.approx(
+        0.75 * up + 0.25 * down
+    )
+    two = MARGINS + "  enough: {yes: 200, partly: 100, no: 60, unsure: 40}\n"
+    done, folder = run(params, two, "source: survey")
+    assert done.returncode == 0, done.stderr
+    assert not estimates(folder)["measure"].str.startswith("weighted").any()
+    assert "range and effect of the weights are withheld" in page(folder)
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ("group_by: [place, village]", "place and village are both made of village"),
+        ("group_by: [place]\nwhere: [village=high]", "are of the same question, village"),
+        ("trim: 3\ngroup_by: []", "trim cuts weights, but there are none"),
+        ("statistic: pearson_yates\ngroup_by: []", "pearson_yates corrects the p of chi-square"),
+    ],
+)
+def test_what_makes_no_sense_together_is_refused(run, params, said):
+    done, folder = run(params + "\n", source="source: survey")
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not folder.exists()
 
 
 def test_weights_without_what_they_are_made_of_are_refused(run):

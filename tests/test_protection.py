@@ -62,19 +62,76 @@ def test_an_option_that_alone_is_too_small_makes_no_grouping():
         guard_groups([by_answer([30, 4, 20, 0])], 15, 5)
 
 
+def test_what_only_some_have_in_common_is_not_told_by_a_small_group():
+    groups = Groups("kind", ("a", "b"), np.arange(20), np.array([0] * 3 + [1] * 17), False)
+    assert guard_groups([groups], 15, 5) == [groups]
+    with pytest.raises(InputError, match="fewer than 5 respondents in a group of kind"):
+        guard_groups([groups], 15, 5, some=True)
+
+
 def test_declared_groups_stay_as_they_are():
     groups = Groups("kind", ("a", "b"), np.arange(5), np.array([0, 1, 1, 1, 1]), False)
     assert guard_groups([groups], 15, 5) == [groups]
 
 
-def test_an_option_of_all_but_a_few_is_no_group():
+def test_an_option_of_all_but_a_few_who_answered_is_no_group():
     people = np.append(np.arange(38), np.arange(20))
     codes = np.repeat([0, 1], [38, 20])
     ticked = Groups(
-        "Q2", ("most", "half", "not_stated"), np.append(people, [38, 39]),
-        np.append(codes, [2, 2]), True, "Q2", declared=False,
+        "Q2", ("most", "half", "other_answers", "not_stated"),
+        np.concatenate([people, [38, 39], np.arange(40, 50)]),
+        np.concatenate([codes, [2, 2], np.repeat(3, 10)]), True, "Q2", declared=False,
     )  # fmt: skip
-    (found,) = guard_groups([ticked], 15, 5)
+    (found,) = guard_groups([ticked], 15, 5)  # 38 of the 40 who answered ticked most
     assert found.names == ("half", "other_answers", "not_stated")
-    assert np.bincount(found.codes).tolist() == [20, 18, 2]
+    assert np.bincount(found.codes).tolist() == [20, 20, 10]
     assert not found.overlapping
+
+
+def test_follow_up_of_a_question_that_is_left_out_is_left_out_too():
+    text = ROUTED + ""
+    text = text.replace(
+        "choices:",
+        """  - {name: H, type: select_one gate, label: {en: After}, relevant: "${F} = 'yes'"}
+choices:""",
+    )
+    questionnaire = as_model(parse_yaml(text, "chain"), Questionnaire, "chain")
+    gate, led = routed(4, 60)
+    after = Items("H", ("yes", "no"), True, np.where(gate.values == 0, 1, -1), gate.values == 0)
+    kept = guard_routing([gate, led, after], [], questionnaire, 5, 10)
+    assert [one.question for one in kept] == ["G"]
+
+
+def test_themes_that_a_gate_led_to_tell_no_small_rest():
+    text = ROUTED.replace(
+        "choices:",
+        """  - {name: W, type: text, label: {en: Why}, relevant: "${G} = 'yes'"}
+choices:""",
+    )
+    questionnaire = as_model(parse_yaml(text, "open"), Questionnaire, "open")
+    gate = routed(57, 3)[0]
+    themes = Items("themes", ("a", "b"), False, np.ones(60, dtype=np.int64), gate.values == 0)
+    kept = guard_routing([gate, themes], [], questionnaire, 5, 10)
+    assert [one.question for one in kept] == ["G"]
+    gate = routed(50, 10)[0]
+    themes = Items("themes", ("a", "b"), False, np.ones(60, dtype=np.int64), gate.values == 0)
+    codes = np.array([0] * 47 + [1] * 3 + [0] * 3 + [1] * 7)
+    groups = Groups("g", ("a", "b"), np.arange(60), codes, False)
+    kept = guard_routing([gate, themes], [groups], questionnaire, 5, 10)
+    assert [(one.question, one.crossed) for one in kept] == [("G", False), ("themes", False)]
+
+
+def test_few_of_no_opinion_are_not_told_by_a_smaller_base():
+    questionnaire = as_model(parse_yaml(ROUTED, "routed"), Questionnaire, "routed")
+    groups = Groups("g", ("a", "b"), np.arange(60), np.repeat([0, 1], 30), False)
+
+    def counted(silent):
+        mute = np.isin(np.arange(60), silent)
+        values = np.where(mute, -1, np.arange(60) % 2)
+        return Items("Q", ("yes", "no"), True, values, ~mute, True, "eligible", mute)
+
+    assert guard_routing([counted([0, 1, 2])], [groups], questionnaire, 5, 10) == []
+    (kept,) = guard_routing([counted([*range(8), 40])], [groups], questionnaire, 5, 10)
+    assert not kept.crossed  # one of b
+    (kept,) = guard_routing([counted(range(8))], [groups], questionnaire, 5, 10)
+    assert kept.crossed

@@ -238,13 +238,27 @@ def _parameter_problems(parameters: Parameters, questionnaire: Questionnaire) ->
     led_to = {
         needs[0]: one.name for one in reversed(questionnaire.survey) if (needs := relevance(one))
     }
+    made_of, survey = dict[str, str](), questionnaire.source == "survey"
     for name in parameters.group_by:
         try:
-            by = questionnaire.grouping(name).by
+            grouping = questionnaire.grouping(name)
         except InputError as error:
             problems.append(f"group_by: {error}")
             continue
-        if by in led_to and questionnaire.source == "survey":
+        by = grouping.by
+        if survey and made_of.setdefault(by, name) != name:
+            problems.append(
+                f"group_by: {made_of[by]} and {name} are both made of {by}, and the groups of one "
+                "would tell what is withheld in the other: cross by one of them."
+            )
+        secret = {choice.name for choice in questionnaire.options(by) if choice.sensitive}
+        asked = questionnaire.question(by)
+        if survey and (
+            asked.role == "sensitive"
+            or (asked.is_closed and any(secret.issuperset(one.of) for one in grouping.groups))
+        ):
+            problems.append(f"group_by: {name} has a group of a sensitive answer: take it out.")
+        if by in led_to and survey:
             problems.append(
                 f"group_by: {name} is made of {by}, which decides who is asked {led_to[by]}: the "
                 "bases of that would tell what is withheld. Cross by another, or count those who "
@@ -252,9 +266,15 @@ def _parameter_problems(parameters: Parameters, questionnaire: Questionnaire) ->
             )
     for text in parameters.where:
         try:
-            condition(text, questionnaire)
+            by = questionnaire.grouping(condition(text, questionnaire)[0]).by
         except InputError as error:
             problems.append(f"where: {error}")
+            continue
+        if survey and by in made_of:
+            problems.append(
+                f"where: {text} and group_by: {made_of[by]} are of the same question, {by}: take "
+                "one of them out."
+            )
     closed = [question.name for question in questionnaire.closed_questions]
     problems += [
         f"figures: {name!r} is no closed question{did_you_mean(name, closed)}"

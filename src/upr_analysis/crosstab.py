@@ -47,6 +47,7 @@ class Items:
     answered: np.ndarray
     crossed: bool = True
     base_kind: str = "answered"
+    silent: np.ndarray | None = None  # (n,) who answered, and is not in the base
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ def question_items(
     names = tuple(choice.name for choice in options)
     state = respondents[f"{name}_state"]
     inside = np.asarray(state == "answered")
+    said = inside
     exclusive = question.kind == "select_one"
     column = respondents[name]
     codes = column.cat.codes if exclusive else column
@@ -118,7 +120,9 @@ def question_items(
         silent = np.array([choice.role == "no_opinion" for choice in options], dtype=bool)
         inside, values = _with_opinion(inside, values, silent, exclusive)
         names = tuple(name for name, without in zip(names, silent, strict=True) if not without)
-    return Items(name, names, exclusive, values, inside, question.role != "sensitive", base)
+    silent_ones = said & ~inside if base == "eligible" else None
+    crossed = question.role != "sensitive"
+    return Items(name, names, exclusive, values, inside, crossed, base, silent_ones)
 
 
 def _with_opinion(

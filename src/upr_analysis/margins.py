@@ -130,21 +130,26 @@ def weighted_estimates(
     weights: np.ndarray,
     margins: Margins | None,
     adjustment: Literal["benjamini_hochberg", "holm"],
+    given: bool,
     everything: bool,
 ) -> pd.DataFrame:
     """Return weighted shares and tests beside the shares that are `public`.
 
-    Tests are of single choices by groups that do not overlap, a family a grouping.
-
-    A weighted number is one more equation on the counts that it is made of. So, but of a public
-    record (`everything`), it is given only for an item of which nothing is withheld and which is
-    crossed by every one of the `margins` that made the weights.
+    Tests are of single choices by groups that do not overlap, a family a grouping. A weighted
+    number is one more equation on the counts that it is made of. So, but of a public record
+    (`everything`), only those are given that follow from what is printed anyway: made by one
+    margin alone, overall or by that margin, of items crossed by it of which nothing is withheld.
     """
     planned_items = list(items)
     counted, by = {one.question: one for one in planned_items}, {one.name: one for one in groups}
     shares = public[public["measure"] == "share"]
     found = [estimates_frame({}, 0)]
+    following = list(margins.margins) if margins and not given else []
     for (question, name), rows in shares.groupby(["question", "group_by"], sort=False):
+        if not everything and (len(following) != 1 or name not in ("", following[0])):
+            continue
+        if str(question) not in counted or not counted[str(question)].crossed:
+            continue
         one, grouping = counted[str(question)], by.get(str(name)) or everyone(len(weights))
         chosen = np.column_stack([has_item(one, place) for place in range(len(one.names))])
         inside = np.zeros((len(weights), len(grouping.names)), dtype=bool)
@@ -152,10 +157,7 @@ def weighted_estimates(
         told = weighted_shares(
             chosen & one.answered[:, None], inside & one.answered[:, None], weights
         )
-        is_open = (
-            rows["item"].isin(_open(shares, str(question), margins.margins if margins else ()))
-            | everything
-        )
+        is_open = rows["item"].isin(_open(shares, str(question), following)) | everything
         columns = {
             which: getattr(told, which).ravel()[is_open] for which in ("values", "low", "high")
         }
@@ -246,7 +248,8 @@ def respond(
     """Return who was invited and who answered, and how respondents are weighted; a note if not.
 
     `respondents` are all who are kept, also where only some are counted; `kind` is how they are
-    weighted.
+    weighted. What describes the weights is shown where `least` is 0, or where they were made by one
+    margin of which each group is of so many.
     """
     shown: list[Table | Note] = []
     if margins is not None and margins.of == "invited":
@@ -256,6 +259,11 @@ def respond(
         )
     if weighed is None:
         return [*shown, Note(labels.say("weights.none"))]
+    made_by = list(margins.margins) if margins and kind == "raked" else []
+    groups = grouped(respondents, memberships, labels.questionnaire, made_by)
+    small = any((np.bincount(one.codes) < least).any() for one in groups)
+    if least and (small or len(made_by) != 1 or "weight" in respondents):
+        return [*shown, Note(labels.say("weights.hidden"))]
     told = [
         (
             "range",

@@ -11,48 +11,64 @@ import numpy as np
 
 from upr_analysis.codebook import Codebook
 from upr_analysis.crosstab import Groups, Items, groups_of, memberships_of, tally, unions_of_codes
-from upr_analysis.estimates import APART, CODES, NOT_STATED, OTHER_ANSWERS, THEMES, estimate_id
+from upr_analysis.estimates import (
+    APART,
+    CODES,
+    NOT_STATED,
+    RECOMMENDATIONS,
+    THEMES,
+    estimate_id,
+)
 from upr_analysis.problems import InputError
 from upr_analysis.questionnaire import Questionnaire, relevance
 from upr_analysis.recommendations import Report
 from upr_analysis.suppression import Rules
 
 
-def guard_groups(groups: Iterable[Groups], minimum_base: int, minimum_cell: int) -> list[Groups]:
+def guard_groups(
+    groups: Iterable[Groups], minimum_base: int, minimum_cell: int, some: bool = False
+) -> list[Groups]:
     """Return the groupings that may be crossed by, options that too few gave joined to the rest.
 
     Fixed groups stay as they are declared. Of a question's options those of fewer than
     `minimum_base` respondents, or of all but a few, are no group, and who gave no other is in
-    `other_answers`. InputError where these are fewer than `minimum_cell`: the bases would tell.
+    `other_answers`. InputError where these are fewer than `minimum_cell`: the bases would tell; and
+    where only `some` are counted, and of a group so few that its base would tell what they have in
+    common.
     """
-    return [
+    found = [
         one if one.declared else _with_large_groups(one, minimum_base, minimum_cell)
         for one in groups
     ]
+    for one in found:
+        sizes = np.bincount(one.codes, minlength=len(one.names))
+        if some and ((sizes > 0) & (sizes < minimum_cell)).any():
+            raise InputError(
+                f"where leaves fewer than {minimum_cell} respondents in a group of {one.name}, who "
+                "would be known by its base: cross by fewer groups, or count by a wider condition."
+            )
+    return found
 
 
 def _with_large_groups(groups: Groups, minimum_base: int, minimum_cell: int) -> Groups:
     names = [name for name in groups.names if name not in APART]
     everybody = len(np.unique(groups.people))
-    members = memberships_of(groups, names, everybody)
-    sizes = members.sum(axis=0)
-    nearly_all = (sizes < everybody) & (sizes > everybody - minimum_cell)
-    kept = (sizes >= minimum_base) & ~nearly_all
-    if kept.all() and OTHER_ANSWERS not in groups.names:
-        return groups
     known = np.ones(everybody, dtype=bool)
     if NOT_STATED in groups.names:
         known = ~memberships_of(groups, [NOT_STATED], everybody)[:, 0]
+    members = memberships_of(groups, names, everybody)
+    sizes, answered = members.sum(axis=0), known.sum()
+    nearly_all = (sizes < answered) & (sizes > answered - minimum_cell)
+    kept = (sizes >= minimum_base) & ~nearly_all
     members = members[:, kept]
     rest = known & ~members.any(axis=1)
-    few = 0 < rest.sum() < minimum_cell
-    if not kept.any() or (few and not groups.overlapping):
+    if not kept.any() or 0 < rest.sum() < minimum_cell:
         raise InputError(
             f"group_by: {groups.name} has options that too few gave to be a group: declare a "
             "grouping in questionnaire.yml that joins its options."
         )
     names = [name for name, one in zip(names, kept, strict=True) if one]
-    return groups_of(groups.name, names, members, known & ~(rest & few), groups.of, declared=False)
+    return groups_of(groups.name, names, members, known, groups.of, declared=False)
 
 
 def guard_routing(
@@ -67,35 +83,52 @@ def guard_routing(
     Who was asked a question is who chose an option of its gate. A question whose gate option, or
     the rest of its gate, is too small a number is left out whole; and a gate is not crossed, since
     by group too it would follow from the bases. Nor is the question, where in some group so few
-    were not led to it that its base would tell.
+    were not led to it that its base would tell. Likewise where few were taken out of the base since
+    they gave no opinion: overall the question is left out, in some group it is not crossed.
     """
     groups = list(groups)
     found = {one.question: one for one in items}
-    gates = set[str]()
-    for name, needs, option in _follow_ups(questionnaire, found):
-        gate, led = found[needs], found[name]
+    gates, dropped = set[str](), set[str]()
+    for name, needs, option in _follow_ups(questionnaire, dict(found)):
+        gate, led = found.get(needs), found[name]
         is_sensitive = questionnaire.question(needs).role == "sensitive"
         smallest = max(minimum_cell, minimum_sensitive if is_sensitive else 0)
-        chosen, base = _chose(gate, option)
-        if chosen < smallest or ((is_sensitive or base > chosen) and base - chosen < smallest):
+        chosen, base = _chose(gate, option) if gate else (0, 0)
+        rest = base - chosen
+        if needs in dropped or chosen < smallest or ((is_sensitive or rest) and rest < smallest):
             del found[name]
+            dropped.add(name)
             continue
         gates.add(needs)
-        rest = (tally(gate, one)[1] - tally(led, one)[1] for one in groups)
-        if any(((few > 0) & (few < smallest)).any() for few in rest):
+        few = [tally(found[needs], one)[1] - tally(led, one)[1] for one in groups]
+        if any(((one > 0) & (one < smallest)).any() for one in few):
             found[name] = replace(led, crossed=False)
+    for name, one in list(found.items()):
+        if one.silent is None:
+            continue
+        mute = replace(one, names=("",), exclusive=True, values=0 * one.values, answered=one.silent)
+        if 0 < one.silent.sum() < minimum_cell:
+            del found[name]
+        elif any(((n > 0) & (n < minimum_cell)).any() for n in (tally(mute, g)[1] for g in groups)):
+            found[name] = replace(one, crossed=False)
     return [replace(one, crossed=one.crossed and name not in gates) for name, one in found.items()]
 
 
 def _follow_ups(
     questionnaire: Questionnaire, counted: Mapping[str, Items]
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield each counted question with the one, also counted, and the option that led to it."""
-    for question in questionnaire.closed_questions:
-        needs = relevance(question)
-        gate = counted.get(needs[0]) if needs and question.name in counted else None
+    """Yield what is counted with the question, also counted, and the option that led to it.
+
+    Themes and codes were led to by a gate where all open questions were by the same.
+    """
+    led = [(one.name, relevance(one)) for one in questionnaire.closed_questions]
+    open_ones = list({relevance(one) for one in questionnaire.open_questions})
+    if len(open_ones) == 1:
+        led += [(name, open_ones[0]) for name in (THEMES, CODES, RECOMMENDATIONS)]
+    for name, needs in led:
+        gate = counted.get(needs[0]) if needs and name in counted else None
         if needs and gate is not None and needs[1] in gate.names:
-            yield question.name, *needs
+            yield name, *needs
 
 
 def _chose(items: Items, option: str) -> tuple[int, int]:
@@ -162,11 +195,13 @@ def _subtotals(
     """
     for one in groups:
         question = questionnaire.question(one.of)
-        if question.kind != "select_one" or not question.is_substantive:
+        if not question.is_closed or not question.is_substantive:
             continue
         for group in questionnaire.grouping(one.name).groups:
             if group.name not in one.names or not set(group.of) <= counted.get(one.of, frozenset()):
                 continue
             size = int((one.codes == one.names.index(group.name)).sum())
+            if question.kind == "select_multiple" and len(group.of) > 1:
+                continue  # who chose any of several follows from no total
             if size >= least:
                 yield one.of, group.of, size
