@@ -4,7 +4,8 @@ Invented answers to ten single choices of six options and ten select-all questio
 groupings of seven and five groups; a tenth did not answer, some are in no group. Each library is a
 process of its own that holds the data in layouts that suit it, laid out before the clock starts:
 codes and masks, categories, columns of booleans. All ways are timed in turn within each round,
-medians of wall time, and must give the same counts. Ours is one thread. Needs polars and duckdb.
+medians of wall and processor time, and must give the same counts. Ours is one thread. Needs polars
+and duckdb.
 
     python benchmarks/counting.py 1e5 1e6 1e7
 """
@@ -206,14 +207,14 @@ def work(folder: Path, library: str, threads: str) -> None:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         if line.startswith("trace "):
             tracemalloc.start()
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         found = ways[line.strip().removeprefix("trace ")]()
-        took = time.perf_counter() - began
+        took = time.perf_counter() - began, time.process_time() - worked
         traced = tracemalloc.get_traced_memory()[1] if tracemalloc.is_tracing() else 0
         tracemalloc.stop()
         grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
         counts = np.concatenate([one.astype(np.int64).ravel() for one in found])
-        print(json.dumps([took, hashlib.sha256(counts).hexdigest(), traced, grown]), flush=True)
+        print(json.dumps([*took, hashlib.sha256(counts).hexdigest(), traced, grown]), flush=True)
 
 
 def compare(n: int) -> None:
@@ -233,24 +234,25 @@ def compare(n: int) -> None:
             stack.callback(process.stdin.close)
             workers |= dict.fromkeys(json.loads(process.stdout.readline()), process)
 
-        def ask(way: str, how: str = "") -> tuple[float, str, int, int]:
+        def ask(way: str, how: str = "") -> tuple[float, float, str, int, int]:
             workers[way].stdin.write(f"{how}{way}\n")
             workers[way].stdin.flush()
             return tuple(json.loads(workers[way].stdout.readline()))
 
         first = {way: ask(way) for way in workers}
-        if len({digest for _, digest, *_ in first.values()}) > 1:
+        if len({digest for _, _, digest, *_ in first.values()}) > 1:
             raise AssertionError("the ways give different counts")
-        times: dict[str, list[float]] = {way: [] for way in workers}
-        for _ in range(ROUNDS):
-            for way, took in times.items():
-                took.append(ask(way)[0])
-        held = {way: (ask(way, "trace ")[2], first[way][3]) for way in COLUMNS}
-    median = {way: statistics.median(took) for way, took in times.items()}
-    print(f"{n:,} respondents {'ns each':>28} {'/ ours':>8} {'/ 64 bits':>10}")
-    for way, took in sorted(median.items(), key=lambda one: one[1]):
-        ratios = f"{took / median[NARROW]:8.1f} {took / median[WIDE]:10.1f}"
-        print(f"  {way:38} {1e9 * took / n:8.1f} {ratios}")
+        rounds = [{way: ask(way)[:2] for way in workers} for _ in range(ROUNDS)]
+        held = {way: (ask(way, "trace ")[3], first[way][4]) for way in COLUMNS}
+    wall, worked = (
+        {way: statistics.median(one[way][which] for one in rounds) for way in workers}
+        for which in (0, 1)
+    )
+    print(f"{f'{n:,} respondents':44} {'ns':>8} {'/ ours':>8} {'processor ns':>14} {'/ ours':>8}")
+    for way in sorted(wall, key=wall.__getitem__):
+        cells = [f"{1e9 * wall[way] / n:8.1f} {wall[way] / wall[NARROW]:8.1f}"]
+        cells += [f"{1e9 * worked[way] / n:14.1f} {worked[way] / worked[NARROW]:8.1f}"]
+        print(f"  {way:42}", *cells)
     for way, (traced, grown) in held.items():
         beside = f"{traced / 1e6:.1f} MB traced beside it, process grew {grown / 1e6:.1f} MB"
         print(f"  {way}: columns of {COLUMNS[way] * n / 1e6:.1f} MB; {beside}", flush=True)

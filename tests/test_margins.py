@@ -191,7 +191,7 @@ def test_margins_name_every_group_and_none_else(run):
     [
         ("answered", "who answered", {"yes", "partly", "no", "unsure"}),
         ("asked", "who were asked", {"yes", "partly", "no", "unsure", "left_blank"}),
-        ("eligible", "who gave an opinion", {"yes", "partly", "no"}),
+        ("eligible", "who answered, without “no opinion”", {"yes", "partly", "no"}),
     ],
 )
 def test_every_table_names_its_base(run, base, words, items):

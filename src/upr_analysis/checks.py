@@ -264,12 +264,16 @@ def _parameter_problems(parameters: Parameters, questionnaire: Questionnaire) ->
                 "bases of that would tell what is withheld. Cross by another, or count those who "
                 f"gave one answer: where: [{by}=...]."
             )
+    conditions = dict[str, str]()
     for text in parameters.where:
         try:
             by = questionnaire.grouping(condition(text, questionnaire)[0]).by
         except InputError as error:
             problems.append(f"where: {error}")
             continue
+        alone = questionnaire.question(by).kind != "select_multiple"
+        if alone and conditions.setdefault(by, text) != text:
+            problems.append(f"where: nobody can be in {conditions[by]} and in {text}: keep one.")
         if survey and by in made_of:
             problems.append(
                 f"where: {text} and group_by: {made_of[by]} are of the same question, {by}: take "

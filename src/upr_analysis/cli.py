@@ -380,13 +380,14 @@ def init(
 def parameters() -> None:
     """List every parameter: its default and its meaning."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from upr_analysis.parameters import Parameters, meaning
 
     table = Table("parameter", "default", "meaning", box=None, pad_edge=False)
     for name, one in Parameters.model_fields.items():
-        table.add_row(name, str(one.default), meaning(name))
+        table.add_row(name, escape(str(one.default)), escape(meaning(name)))
     Console().print(table)
 
 

@@ -174,6 +174,8 @@ def associations(
         p = own["p"].to_numpy(dtype=float, na_value=np.nan)
         adjusted = adjust(p, method.adjustment, size)
         rows.loc[own.index, "p_adjusted"] = pd.array(adjusted, dtype="Float64")
+        made = own.index[own["p"].notna()]
+        rows.loc[made, "method"] += f"; adjusted by {method.adjustment} in {size}"
     return rows
 
 
@@ -229,7 +231,9 @@ def _association(
     base = int(shown.counts.sum())
     if found.reason:
         return [about_table(rows, "test", base, f"undefined: {found.reason}")]
-    said = found.method + _expected(found.below_5, found.cells, found.smallest)
+    said = (
+        found.method + _error(found.p_error) + _expected(found.below_5, found.cells, found.smallest)
+    )
     said += "; others joined" * shown.merged
     test = about_table(rows, "test", base, said, value=found.statistic, p=found.p)
     ends = v_interval(shown.counts)
@@ -310,12 +314,18 @@ def _by_ticks(
 def _chosen(found: Independence, wanted: str, resamples: int) -> tuple[float | None, str]:
     """Return the p that was asked for of a test of ticks, and how it came about."""
     if wanted == "permutation":
-        return found.p, f"over {resamples} permutations"
+        error = None if found.p is None else np.sqrt(found.p * (1 - found.p) / resamples)
+        return found.p, f"over {resamples} permutations" + _error(error)
     if wanted == "bonferroni":
         return found.bonferroni, "by Bonferroni"
     if wanted == "rao_scott_1" or found.second_order is None:
         return found.first_order.p if found.first_order else None, "by first-order Rao-Scott"
     return found.second_order.p, "by second-order Rao-Scott"
+
+
+def _error(of_p: float | None) -> str:
+    """Return the Monte Carlo standard error of a p, where tables were drawn."""
+    return "" if of_p is None else f"; error of p {of_p:.4f}"
 
 
 def _expected(few: int | None, cells: int | None, smallest: float | None) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pandas as pd
 
 from upr_analysis.exhibits import Folded, Note, Table
-from upr_analysis.labels import Labels, inside, sentence
+from upr_analysis.labels import Labels, sentence
 from upr_analysis.sentences import LEAST_GAP, quantity_of
 from upr_analysis.tables import (
     as_read,
@@ -44,10 +44,22 @@ METHODS: Final = {
     r"over (?P<n>\d+) permutations": "permuted",
     r"(?P<few>\d+) of (?P<cells>\d+) expected counts below 5, smallest (?P<least>[\d.]+)": "sparse",
     r"others joined": "joined",
+    r"error of p (?P<error>[\d.]+)": "error",
+    r"adjusted by benjamini_hochberg in (?P<n>\d+)": "benjamini_hochberg",
+    r"adjusted by holm in (?P<n>\d+)": "holm",
     r"^undefined: (?:an expected|too many)": "undefined_sparse",
     r"^undefined: who left": "undefined_blank",
     r"^undefined(?!: (?:an expected|too many|who left))": "undefined",
 }
+
+
+def counted(kept: pd.DataFrame, some: pd.DataFrame, where: Sequence[str], labels: Labels) -> Note:
+    """Return how many respondents are counted of those who are kept, and by which condition."""
+    if not where:
+        return Note(labels.say("where.all", n=len(kept)))
+    conditions = labels.joined(labels.conditions(" & ".join(where)))
+    left_out = len(kept) - len(some)
+    return Note(labels.say("where.some", n=len(some), left_out=left_out, conditions=conditions))
 
 
 def overall_tables(estimates: pd.DataFrame, labels: Labels) -> list[Table | Folded]:
@@ -191,7 +203,7 @@ def crossed_tables(
                 found.append(Note(said))
             found.append(_cross_detail(estimates, name, grouping, labels))
         if too_few:
-            by = inside(labels.grouping(grouping))
+            by = labels.by(grouping)
             names = "; ".join(too_few)
             found.append(Note(labels.say("table.too_few", grouping=by, questions=names)))
     return found
@@ -282,8 +294,9 @@ def _cross_detail(estimates: pd.DataFrame, question: str, group_by: str, labels:
     caption = labels.say(
         "detail.cross_caption",
         question=sentence(labels.question(question)),
-        grouping=inside(labels.grouping(group_by)),
+        grouping=labels.by(group_by),
     )
+    caption = labels.scoped(caption, rows)
     key = f"{question} {group_by} detail"
     table = captioned(frame[filled], caption, labels, key, note, numbers=True, texts=[heads[1]])
     test = test_in_words(about[about["measure"] == "test"], labels)
@@ -312,13 +325,13 @@ def method_in_words(method: str, labels: Labels) -> str:
         for pattern, key in METHODS.items()
         if (match := re.search(pattern, method))
     ]
-    said = "; ".join(text for _, text in sorted(found))
+    said = labels.joined(text for _, text in sorted(found))
     return f"{said[:1].upper()}{said[1:]}."
 
 
 def _numbers(groups: dict[str, str], labels: Labels) -> dict[str, object]:
     return {
-        name: labels.number(float(text), 1) if "." in text else int(text)
+        name: labels.number(float(text), len(text.partition(".")[2])) if "." in text else int(text)
         for name, text in groups.items()
     }
 
@@ -371,7 +384,8 @@ def furthest(estimates: pd.DataFrame, question: str, group_by: str, labels: Labe
         return None
     row: Any = gaps.iloc[int(gaps["value"].abs().to_numpy(dtype=float).argmax())]
     group, item = labels.group(group_by, row["group"]), labels.item(question, row["item"])
-    return f"{group}, {item}: {points_text(row['value'], labels)}"
+    points = points_text(row["value"], labels)
+    return labels.say("effect.gap", group=group, item=item, points=points)
 
 
 def _test_table(estimates: pd.DataFrame, shown: pd.DataFrame, labels: Labels) -> Table:

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure as Drawing
 
 from upr_analysis.estimates import NOT_STATED
 from upr_analysis.exhibits import WITHHELD, Figure
-from upr_analysis.labels import Labels, inside, sentence
+from upr_analysis.labels import Labels, sentence
 from upr_analysis.sentences import most_named, widest_gap
 from upr_analysis.tables import comparable, cross_table, overall_table, shares
 
@@ -153,11 +153,12 @@ def draw_by_group(
         _finish(drawing, axes, rows[["value", "high"]].max().max(), labels, invented)
         svg, png = _files(drawing)
     asked = sentence(labels.question(question))
-    by = inside(labels.grouping(group_by))
+    by = labels.by(group_by)
     hidden = labels.say("figure.partly") if len(rows) < len(items) * len(groups) else ""
     alt = labels.say("figure.alt_by_group", question=asked, grouping=by, groups=len(groups))
     alt = _joined(labels.mark, alt, widest_gap(rows, labels), hidden)
     caption = labels.say("figure.caption_by_group", question=asked, grouping=by)
+    caption = labels.scoped(caption, rows)
     data = cross_table(estimates, question, group_by, labels)
     caption = _joined(caption, _intervals(labels), hidden)
     figure = Figure(svg, alt, caption, data, labels.language, labels.mark)

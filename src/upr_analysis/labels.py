@@ -1,5 +1,6 @@
 """What things are called on screen: questions, options, themes, codes, groups and numbers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +72,12 @@ class Labels:
         """Return a grouping's label."""
         return label(self.questionnaire.grouping(name).label, self.language)
 
+    def by(self, name: str) -> str:
+        """Return a grouping's label as it stands within a sentence; a question in quotes."""
+        fixed = self.questionnaire.is_declared(name) or name == LANGUAGE
+        text = self.grouping(name)
+        return inside(text) if fixed else self.say("list.quoted", text=text)
+
     def group(self, grouping: str, group: str) -> str:
         """Return a group's label."""
         if group == NOT_STATED:
@@ -99,11 +106,27 @@ class Labels:
         """
         row: Any = rows.iloc[0] if isinstance(rows, pd.DataFrame) else rows
         said = self.say(f"base.{row['base_kind']}", n=int(row["base"]))
-        scope = [
-            f"{inside(self.grouping(name))}: {self.group(name, group)}"
-            for name, _, group in (one.partition("=") for one in row["filter"].split(" & ") if one)
+        return self.joined([said, *self.conditions(row["filter"])])
+
+    def conditions(self, where: str) -> list[str]:
+        """Return the words for each condition of estimates' `filter`: region: Africa."""
+        parts = (one.partition("=") for one in where.split(" & ") if one)
+        return [
+            self.say("list.colon", one=self.by(name), other=self.group(name, group))
+            for name, _, group in parts
         ]
-        return "; ".join([said, *scope])
+
+    def scoped(self, caption: str, rows: pd.DataFrame) -> str:
+        """Return a caption that says of whom alone it is, if estimates are of some."""
+        scope = self.conditions(str(rows["filter"].iloc[0])) if len(rows) else []
+        return f"{caption} ({self.joined(scope)})" if scope else caption
+
+    def joined(self, parts: Iterable[str]) -> str:
+        """Return parts of a sentence with semicolons between."""
+        whole = ""
+        for part in parts:
+            whole = self.say("list.semicolon", one=whole, other=part) if whole else part
+        return whole
 
     def number(self, value: float, decimals: int = 0) -> str:
         """Return a number as the language writes it."""

@@ -71,6 +71,17 @@ def read_margins(folder: Path, questionnaire: Questionnaire) -> Margins | None:
             for group in groups
             if group not in counts
         ]
+    apart = {
+        name: sum(counts.values())
+        for name, counts in margins.margins.items()
+        if not problems
+        and questionnaire.grouping(name).scheme in ("option", "language")
+        and questionnaire.question(questionnaire.grouping(name).by).kind != "select_multiple"
+    }
+    totals = apart | ({"total": margins.total} if margins.total else {})
+    if totals and max(totals.values()) > 1.02 * min(totals.values()):
+        told = ", ".join(f"{name} {size:g}" for name, size in totals.items())
+        problems.append(f"{path}: margins and total are of the same people, but add up to {told}.")
     if problems:
         raise InputError(problems)
     return margins

@@ -1,5 +1,6 @@
 """The appendix's first page: who answered, what they raised, and what stands beside the report."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -31,10 +32,10 @@ def make_index(last: Step, common: dict[str, Any]) -> Index:
     flow = last.read("flow")
     report = last.report
     invented = last.source == "invented"
-    sections = [_flow_section(flow, labels)]
+    sections = [_flow_section(flow, last.parameters.where, labels)]
     sections += [_answer(key, estimates, labels) for key in last.questionnaire.key_questions]
     sections += _theme_sections(last, estimates, labels)
-    if report is not None:
+    if report is not None and not last.parameters.where:  # it speaks of all
         kept = int(flow.loc[flow["step"] == "kept", "respondents"].iloc[0])
         compared = compare_with_report(report, estimates, kept, invented)
         sections.append(_published_section(report, compared, labels))
@@ -51,8 +52,10 @@ def make_index(last: Step, common: dict[str, Any]) -> Index:
     )
 
 
-def _flow_section(flow: pd.DataFrame, labels: Labels) -> Section:
+def _flow_section(flow: pd.DataFrame, where: Sequence[str], labels: Labels) -> Section:
     invented = f" {labels.say('flow.invented')}" if labels.mark else ""
+    if conditions := labels.joined(labels.conditions(" & ".join(where))):
+        invented += " " + labels.say("where.index", conditions=conditions)
     return Section(
         labels.say("heading.flow"), labels.say("flow.intro") + invented, (flow_table(flow, labels),)
     )

@@ -316,7 +316,9 @@ def condition(text: str, questionnaire: Questionnaire) -> tuple[str, str]:
         raise InputError(f"{text!r} is no condition: write name=group, as region=africa.")
     names = [one.name for one in questionnaire.grouping(name).groups]
     if group not in names:
-        raise InputError(f"{name} has no group {group!r}{did_you_mean(group, names)}")
+        raise InputError(
+            f"{name} has no group {group!r}, but {', '.join(names)}{did_you_mean(group, names)}"
+        )
     return name, group
 
 

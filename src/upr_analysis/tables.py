@@ -8,7 +8,7 @@ import pandas as pd
 from upr_analysis.documents import label
 from upr_analysis.estimates import CODES, NOT_STATED, THEMES
 from upr_analysis.exhibits import WITHHELD, Table
-from upr_analysis.labels import NO_BREAK, Labels, inside, sentence
+from upr_analysis.labels import NO_BREAK, Labels, sentence
 
 CODED = ("themes", "codes", "recommendations")  # items that are no options of a question
 
@@ -139,15 +139,18 @@ def cross_table(
     overlap = int(groups.sum()) > everyone
     return captioned(
         pd.DataFrame(columns),
-        caption=labels.say(
-            "table.cross_caption",
-            question=sentence(labels.question(question)),
-            grouping=inside(labels.grouping(group_by)),
+        caption=labels.scoped(
+            labels.say(
+                "table.cross_caption",
+                question=sentence(labels.question(question)),
+                grouping=labels.by(group_by),
+            ),
+            rows,
         ),
         note=notes(
             _several(question, labels),
             labels.say("table.overlap") if overlap else "",
-            labels.say("table.unstated") if unstated else "",
+            labels.say(_unstated(group_by, labels)) if unstated else "",
             _left_out([labels.item(question, item) for item in left_out], labels),
             _more(more, labels),
         ),
@@ -204,6 +207,11 @@ def _any_shown(rows: pd.DataFrame, group: str) -> bool:
 
 def _several(question: str, labels: Labels) -> str:
     return "" if labels.is_exclusive(question) else labels.say("table.several")
+
+
+def _unstated(group_by: str, labels: Labels) -> str:
+    fixed = labels.questionnaire.is_declared(group_by)
+    return "table.unstated" if fixed else "table.unanswered"
 
 
 def _more(rows: int, labels: Labels) -> str:
