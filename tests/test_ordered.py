@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from upr_analysis.ordered import (
-    diverging_shares,
     median_of,
     ordinal_association,
     rank_differences,
@@ -58,15 +57,6 @@ def test_median_of_numbers_is_that_of_scipy(numbers):
     assert found.coverage >= 0.95
 
 
-def test_sides_of_a_scale_add_up_and_the_middle_is_kept_or_split():
-    counts = np.array([[1, 2, 3, 4, 0], [0, 0, 4, 0, 0], [0, 0, 0, 0, 0]])
-    kept = diverging_shares(counts, split=False)
-    assert kept[:2].tolist() == [[30, 30, 40], [0, 100, 0]]
-    assert diverging_shares(counts, split=True)[:2].tolist() == [[45, 0, 55], [50, 0, 50]]
-    assert np.isnan(kept[2]).all()
-    assert diverging_shares(counts[:1, :4], split=True).tolist() == [[30, 0, 70]]
-
-
 def test_gamma_of_job_satisfaction():
     """Agresti (2002), p. 59: 1331 pairs concordant, 849 discordant, gamma .221."""
     found = ordinal_association(JOB, seed=1, resamples=999)
@@ -110,9 +100,11 @@ def test_trend_and_ranks_are_those_of_scipy(table):
     assert found.statistic == pytest.approx((len(rows) - 1) * r**2, abs=1e-9)
     ranked = rank_differences(table, seed=1, resamples=0)
     theirs = stats.kruskal(*(columns[rows == row] for row in np.unique(rows)))
-    assert (ranked.statistic, ranked.p) == pytest.approx(
-        (theirs.statistic, theirs.pvalue), abs=1e-9
-    )
+    assert ranked.statistic == pytest.approx(theirs.statistic, abs=1e-9)
+    if theirs.statistic > 1e-9:  # p is infinitely steep at 0, where last bits of H are noise
+        assert ranked.p == pytest.approx(theirs.pvalue, abs=1e-9)
+    else:
+        assert ranked.p == pytest.approx(1, abs=1e-4)
 
 
 @pytest.mark.parametrize(

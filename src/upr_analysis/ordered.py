@@ -1,4 +1,4 @@
-"""Ordered answers: medians, shares of either side, association and trend.
+"""Ordered answers: medians, association and trend.
 
 Tables hold counts (groups, options), options in their order. A p is over random tables with the
 same margins, both tails of a signed statistic together.
@@ -49,20 +49,6 @@ def _median(ascending: np.ndarray) -> Median:
     coverage = float(1 - 2 * stats.binom.cdf(rank - 1, size, 0.5))
     low, high = float(ascending[rank - 1]), float(ascending[-rank])
     return Median(f"order statistics {rank} and {size + 1 - rank}", "", value, low, high, coverage)
-
-
-def diverging_shares(counts: np.ndarray, *, split: bool) -> np.ndarray:
-    """Return the percent below, in and above the middle option (groups, 3); NaN where nobody is.
-
-    Of an even number of options none is in the middle; with `split`, half of it is on either side.
-    """
-    half, odd = divmod(counts.shape[1], 2)
-    below, above = counts[:, :half].sum(axis=1), counts[:, half + odd :].sum(axis=1)
-    middle = counts.sum(axis=1) - below - above
-    aside = middle / 2 * split
-    parts = np.stack([below + aside, middle - 2 * aside, above + aside], axis=1)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(100 * parts / counts.sum(axis=1, keepdims=True))
 
 
 def ordinal_association(
